@@ -1,0 +1,66 @@
+"""What a model file says of itself: whoever opens it needs nothing else.
+
+In a .tflite file the card is `card.json` in the zip archive that the TFLite format lets stand behind the flatbuffer
+(`labels.txt` beside it); in an .onnx file it is the entry `card` of metadata_props.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ModelError
+
+CARD_FILE, LABELS_FILE, ONNX_KEY = "card.json", "labels.txt", "card"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The contract between a model file and whoever runs it; sizes in pixels."""
+
+    labels: tuple[str, ...]
+    input_size: int
+    face_size: int  # resolution of the training faces; see edge.preprocess.to_input
+    precision: str  # float32 or int8
+    architecture: str
+    colour: str = "grey"  # three equal channels
+    crop_margin: float = 0.0  # of the detector's box; see edge.preprocess.crop
+    training_data: str = ""
+    licence: str = ""
+    keras_sha256: str = ""
+    calibration: dict[str, Any] | None = None
+    validation: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ModelError(f"expected a card with distinct labels, found {self.labels}")
+        if min(self.input_size, self.face_size) < 1:
+            raise ModelError(f"expected sizes above 0, found input {self.input_size}, face {self.face_size}")
+        if self.colour != "grey":
+            raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r}")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> ModelCard:
+        """Parse a card; unknown fields (of a later version) are passed over. Raises ModelError on garbage."""
+        try:
+            values = json.loads(text)
+            known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+            return cls(**{**known, "labels": tuple(values["labels"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"damaged card in {path}: {error}; export the model again") from error
+
+
+def read_tflite_card(path: Path) -> ModelCard:
+    """The card inside a .tflite file; ModelError where there is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return ModelCard.from_json(archive.read(CARD_FILE).decode(), path)
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise ModelError(f"expected a model with a card inside, found none in {path}; make one with export") from error

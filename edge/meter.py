@@ -1,0 +1,69 @@
+"""Where the time of a frame goes, how old its reading is, how many come a second."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+KEPT = 10_000  # percentiles are over the last so many frames, so that days of running take no more memory
+
+
+class Meter:
+    """Stage times and frame ages of a run."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._stages: dict[str, deque[float]] = {}
+        self._ages: deque[float] = deque(maxlen=KEPT)
+        self._ends: deque[float] = deque(maxlen=31)
+        self._first_s = self._last_s = 0.0
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a part of the frame's work."""
+        start = time.perf_counter()
+        yield
+        self._stages.setdefault(name, deque(maxlen=KEPT)).append(time.perf_counter() - start)
+
+    def reading(self, captured_s: float) -> None:
+        """The frame captured then (time.monotonic) has been read now."""
+        self._ages.append(time.monotonic() - captured_s)
+
+    def frame(self) -> None:
+        """A frame is done."""
+        self._last_s = time.perf_counter()
+        self._first_s = self._first_s or self._last_s
+        self._ends.append(self._last_s)
+        self.frames += 1
+
+    @property
+    def fps_now(self) -> float:
+        """Frames a second over the last 30 intervals; 0 before the second frame."""
+        return _rate(len(self._ends), self._ends[-1] - self._ends[0]) if self._ends else 0.0
+
+    def stats(self) -> dict[str, Any]:
+        """Frames, seconds and FPS over the N-1 intervals between frame ends, percentiles in milliseconds."""
+        seconds = self._last_s - self._first_s
+        return {
+            "frames": self.frames,
+            "seconds": round(seconds, 3),
+            "fps": round(_rate(self.frames, seconds), 2),
+            "stages_ms": {name: _percentiles(times) for name, times in self._stages.items()},
+            "age_ms": _percentiles(self._ages),
+        }
+
+
+def _rate(frames: int, seconds: float) -> float:
+    return (frames - 1) / seconds if seconds > 0 else 0.0
+
+
+def _percentiles(times_s: deque[float]) -> dict[str, float | None]:
+    if not times_s:
+        return {"p50": None, "p95": None}
+    p50, p95 = np.percentile(np.array(times_s) * 1000, [50, 95])
+    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}

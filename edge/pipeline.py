@@ -1,0 +1,48 @@
+"""One frame in, its readings out: detect, track, crop, classify, smooth, in this order."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge.classifier import Classifier
+from edge.meter import Meter
+from edge.smoother import Smoother
+from edge.tracker import Tracker
+from edge.values import Face, Frame, Image, Reading
+
+
+class Detector(Protocol):
+    """Finds faces in a picture."""
+
+    name: str
+
+    def detect(self, image: Image) -> list[Face]: ...
+
+
+class Pipeline:
+    """Detector, classifier and what they remember between frames."""
+
+    def __init__(self, detector: Detector, classifier: Classifier, meter: Meter) -> None:
+        self.detector, self.classifier, self.meter = detector, classifier, meter
+        self._tracker, self._smoother = Tracker(), Smoother()
+
+    def step(self, frame: Frame) -> list[Reading]:
+        """The readings of a frame. Frames with a name are pictures, independent of each other: no memory."""
+        with self.meter.stage("detect"):
+            faces = self.detector.detect(frame.image)
+        with self.meter.stage("classify"):
+            probabilities = [self.classifier.read(frame.image, face.box) for face in faces]
+        with self.meter.stage("track"):
+            if frame.name is None:
+                ids = self._tracker.update(faces)
+                self._smoother.keep(self._tracker.known())
+                probabilities = [
+                    self._smoother.update(id_, frame.time_s, values)
+                    for id_, values in zip(ids, probabilities, strict=True)
+                ]
+            else:
+                ids = list(range(1, len(faces) + 1))
+        labels = self.classifier.card.labels
+        readings = [Reading(i, f, labels, p) for i, f, p in zip(ids, faces, probabilities, strict=True)]
+        self.meter.reading(frame.captured_s)
+        return readings

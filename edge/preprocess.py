@@ -1,0 +1,50 @@
+"""From a picture to the network's input: the only copy of this code in the project.
+
+Training, export, benchmarks and the device all come through `to_input`, so what the network sees on a device is what it
+saw in training. FER-2013's faces are 48x48 grey pixels; a camera's face may be 300 pixels wide and sharp. Enlarging it
+straight to the network's 96 pixels would show the network a sharpness that it never met, so every face goes down to the
+resolution of the training faces first (`face_size`), and up from there.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.values import Box, Image
+
+
+def crop(image: Image, box: Box, margin: float = 0.0) -> Image:
+    """Cut the square around a face.
+
+    `image` is [height, width] grey or [height, width, 3] BGR, uint8. The square has the box's centre and its longer
+    side, enlarged by `margin` (a fraction of that side) in all directions. Where it leaves the picture, the border
+    pixels are repeated: FER-2013's own crops never show a hard black edge.
+    """
+    side = max(box.width, box.height)
+    side = max(1, round(side * (1 + 2 * margin)))
+    left = round(box.x + box.width / 2 - side / 2)
+    top = round(box.y + box.height / 2 - side / 2)
+    height, width = image.shape[:2]
+    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    columns = np.clip(np.arange(left, left + side), 0, width - 1)
+    if rows[0] == top and rows[-1] == top + side - 1 and columns[0] == left and columns[-1] == left + side - 1:
+        return image[top : top + side, left : left + side]
+    return image[np.ix_(rows, columns)]
+
+
+def to_input(face: Image, size: int, face_size: int = 48) -> Image:
+    """Turn a face into the network's input, uint8 [size, size, 3], RGB with three equal channels, 0..255.
+
+    `face` is [height, width] grey or [height, width, 3] BGR, uint8; `face_size` is the resolution of the training
+    faces in pixels. A FER-2013 picture (48x48) passes the first resize untouched.
+    """
+    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY) if face.ndim == 3 else face
+    if grey.shape != (face_size, face_size):
+        shrinks = min(grey.shape) > face_size
+        grey = cv2.resize(
+            grey, (face_size, face_size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+    if size != face_size:
+        grey = cv2.resize(grey, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.repeat(grey[:, :, None], 3, axis=2)

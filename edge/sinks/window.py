@@ -1,0 +1,58 @@
+"""A window on the screen, where there is a screen and an OpenCV that can open one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+
+import cv2
+
+from edge.errors import OutputError
+from edge.values import Frame, Reading
+
+TITLE = "Emotion Detector"
+ESCAPE = 27
+
+
+def unavailable() -> str | None:
+    """Why no window can be shown here, or None."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return "no display"
+    gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
+    if any("NONE" in line for line in gui):
+        return "this OpenCV is headless (windows: pip uninstall opencv-python-headless; pip install '.[desktop]')"
+    return None
+
+
+class Window:
+    """Shows annotated frames; sets `stop` when q or Esc is pressed or the window is closed."""
+
+    wants_picture = True
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._shown = False
+
+    def __enter__(self) -> Window:
+        try:
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        except cv2.error as error:
+            raise OutputError("cannot open a window on this display; add --no-display") from error
+        return self
+
+    def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        if not self._shown:
+            cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
+        elif cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            self._stop.set()
+            return
+        self._shown = True
+        cv2.imshow(TITLE, frame.image)
+        if cv2.waitKey(0 if frame.name else 1) & 0xFF in (ord("q"), ESCAPE):  # a picture waits for any key
+            self._stop.set()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        cv2.destroyAllWindows()

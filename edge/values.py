@@ -1,0 +1,72 @@
+"""The values that pass through the loop: frozen, validated where they are made, units in the names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Image: TypeAlias = npt.NDArray[np.uint8]  # [height, width] grey or [height, width, 3] BGR, 0..255
+Probabilities: TypeAlias = npt.NDArray[np.float32]  # [7] in the order of the model's labels, sum 1
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the full frame; x and y are its left and top edge."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width <= 0 or self.height <= 0:
+            raise ValueError(f"a box needs a positive width and height, found {self.width}x{self.height}")
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0..1."""
+        overlap_x = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        overlap_y = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        if overlap_x <= 0 or overlap_y <= 0:
+            return 0.0
+        overlap = overlap_x * overlap_y
+        return overlap / (self.width * self.height + other.width * other.height - overlap)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a source. `time_s` is its time in the source; `captured_s` is when it was read (monotonic)."""
+
+    index: int
+    time_s: float
+    captured_s: float
+    image: Image
+    name: str | None = None  # the file's name, for sources of independent pictures
+
+
+@dataclass(frozen=True)
+class Face:
+    """Where a detector sees a face, and how sure it is (0..1; 1 where the detector does not say)."""
+
+    box: Box
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one face of one frame says."""
+
+    id: int
+    face: Face
+    labels: tuple[str, ...]
+    probabilities: Probabilities
+
+    @property
+    def emotion(self) -> str:
+        return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        return float(self.probabilities.max())

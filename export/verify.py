@@ -1,0 +1,99 @@
+"""The parity gate: an exported file against the Keras model it was made from, on real faces.
+
+    python -m export.verify runs/NAME/emotion_int8.tflite --against runs/NAME/model.keras --data data/fer2013
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.classifier import open_backend
+from edge.errors import ParityError, exit_status
+from train.data import FaceSet, load, require
+from train.evaluate import predict
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file of some precision must hold; shares of the faces and of 1."""
+
+    agreement: float
+    accuracy_loss: float
+    difference: float
+
+
+LIMITS = {
+    "float32": Limits(agreement=0.999, accuracy_loss=0.001, difference=1e-3),
+    "int8": Limits(agreement=0.93, accuracy_loss=0.01, difference=1.0),
+}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """An export beside its Keras model on the same faces."""
+
+    split: str
+    faces: int
+    keras_accuracy: float
+    accuracy: float
+    agreement: float  # share of faces that get the same emotion
+    largest_difference: float  # of any probability of any face
+
+    def check(self, precision: str, path: Path) -> None:
+        """Raise ParityError where the file does not hold what its precision must."""
+        limits = LIMITS[precision]
+        loss = self.keras_accuracy - self.accuracy
+        holds = self.agreement >= limits.agreement and loss <= limits.accuracy_loss
+        if not (holds and self.largest_difference <= limits.difference):
+            raise ParityError(
+                f"{path.name} does not hold: agreement {self.agreement:.2%} (expected {limits.agreement:.1%}), "
+                f"accuracy {self.accuracy:.2%} after {self.keras_accuracy:.2%} (may lose {limits.accuracy_loss:.1%}), "
+                f"largest difference {self.largest_difference:.2g} (may be {limits.difference:g}); nothing was written"
+            )
+
+
+def compare(faces: FaceSet, reference: npt.NDArray[np.float32], exported: npt.NDArray[np.float32]) -> Parity:
+    """Both probabilities are [n, 7], for the same faces in the same order."""
+    return Parity(
+        split=faces.split,
+        faces=len(faces),
+        keras_accuracy=float((reference.argmax(1) == faces.labels).mean()),
+        accuracy=float((exported.argmax(1) == faces.labels).mean()),
+        agreement=float((reference.argmax(1) == exported.argmax(1)).mean()),
+        largest_difference=float(np.abs(reference - exported).max()),
+    )
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m export.verify", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=".tflite or .onnx files")
+    parser.add_argument("--against", type=Path, required=True, help="the Keras model they were made from")
+    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="data set with PublicTest faces")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return exit_status(lambda: verify(args))
+
+
+def verify(args: argparse.Namespace) -> int:
+    precisions = [open_backend(file).card.precision for file in args.files]
+    faces = require(load(args.data, ("public",)), "public", args.data)
+    reference = predict(args.against, faces.images)
+    for file, precision in zip(args.files, precisions, strict=True):
+        parity = compare(faces, reference, predict(file, faces.images))
+        print(file, *(f"{name} {value}" for name, value in asdict(parity).items()), sep="  ")
+        parity.check(precision, file)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

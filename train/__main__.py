@@ -1,0 +1,83 @@
+"""Train a facial-emotion classifier.
+
+    python -m train --data data/fer2013
+    python -m train --data data/fer2013 --weights mobilenet_v2_no_top.weights.h5 --out runs/mine
+    python -m train --resume --out runs/mine
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from edge.arguments import at_least, fraction, positive
+from edge.errors import OutputError, UsageError, exit_status
+from edge.files import write_json
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--data", default="data/fer2013", help="folder with train/ and test/, or fer2013.csv")
+    parser.add_argument("--arch", default="mobilenet_v2", choices=["mobilenet_v2"], help="network")
+    parser.add_argument("--size", type=at_least(32), default=96, help="input side in pixels")
+    parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a no-top weights file")
+    parser.add_argument("--epochs", type=at_least(1), default=18, help="epochs in all, the head's included")
+    parser.add_argument("--head-epochs", type=at_least(0), default=1, help="of these, on a frozen backbone")
+    parser.add_argument("--batch", type=at_least(1), default=64, help="faces a step")
+    parser.add_argument("--rate", type=positive, default=1e-3, help="highest learning rate")
+    parser.add_argument("--final-rate", type=positive, default=5e-5, help="learning rate at the end")
+    parser.add_argument("--weight-decay", type=fraction, default=0.01, help="AdamW's")
+    parser.add_argument("--label-smoothing", type=fraction, default=0.1, help="share of the label spread evenly")
+    parser.add_argument("--dropout", type=fraction, default=0.3, help="before the last layer")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of every random choice")
+    parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")
+    args = parser.parse_args(argv)
+    if args.head_epochs > args.epochs:
+        parser.error(f"--head-epochs {args.head_epochs} must not exceed --epochs {args.epochs}")
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return exit_status(lambda: train(args))
+
+
+def train(args: argparse.Namespace) -> int:
+    """The story of a run: data, model, epochs, verdict."""
+    from train.extras import require_keras
+
+    require_keras()
+    from train import data, fit, plots, runs
+    from train.evaluate import judge, predict
+
+    if args.resume:
+        if args.out is None:
+            raise UsageError("--resume expects the run to go on with; add --out runs/NAME")
+        folder, recipe = args.out, runs.read_recipe(args.out)
+    else:
+        folder = args.out or Path("runs") / f"{args.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
+        recipe = runs.Recipe(**{name: getattr(args, name) for name in runs.Recipe.__dataclass_fields__})
+        if (folder / "recipe.json").exists():
+            raise OutputError(f"{folder} already holds a run; choose another --out, or add --resume")
+
+    path = Path(recipe.data)
+    faces = data.load(path, ("train", "public"))
+    learn, choose = data.require(faces, "train", path), data.require(faces, "public", path)
+    print(f"{len(learn)} faces to learn from, {len(choose)} (PublicTest) to choose the epoch on; run folder {folder}")
+    history = fit.fit(learn, choose, recipe, folder, verbose=1 if sys.stdout.isatty() else 2)
+    metrics = judge(choose, predict(folder / "model.keras", choose.images), learn)
+    metrics["seconds"] = sum(row["seconds"] for row in history)
+    plots.curves(history, folder / "curves.png")
+    write_json(folder / "metrics.json", metrics)
+    low, high = metrics["accuracy_ci95"]
+    print(f"accuracy on PublicTest {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  {folder}/model.keras")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""Augmentation: what may change about a face without changing its emotion.
+
+Geometry and enlargement are one bilinear sampling, from the 48x48 face straight to the network's size: cheaper than a
+transform at full size and less blurred than two. With nothing to change it equals `edge.preprocess.to_input`, and a
+test holds it to that. numpy and OpenCV alone, so it is the same on every Keras backend; about 70 us a face on one core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.values import Image
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far each change may go. Fractions are of the face's side."""
+
+    flip: float = 0.5  # probability
+    rotation_deg: float = 15.0
+    zoom: float = 0.15
+    shift: float = 0.1
+    brightness: float = 0.2  # of the full range
+    contrast: float = 0.3  # gain 1 +- this
+    erasing: float = 0.5  # probability of one erased rectangle
+    erasing_area: tuple[float, float] = (0.02, 0.2)
+
+
+NONE = Augmentation(0, 0, 0, 0, 0, 0, 0)
+
+
+def augment(images: Image, size: int, rng: np.random.Generator, limits: Augmentation) -> npt.NDArray[np.float32]:
+    """Enlarge and change a batch: uint8 [n, h, w] grey -> float32 [n, size, size, 3] RGB, 0..255."""
+    grey = np.empty((len(images), size, size), dtype=np.float32)
+    for i, image in enumerate(images):
+        grey[i] = cv2.warpAffine(
+            image,
+            _sampling(image.shape[0], size, rng, limits),
+            (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    _relight(grey, rng, limits)
+    _erase(grey, rng, limits)
+    return np.repeat(grey[..., None], 3, axis=3)
+
+
+def _sampling(side: int, size: int, rng: np.random.Generator, limits: Augmentation) -> npt.NDArray[np.float64]:
+    """The 2x3 matrix that tells where in the face each output pixel is read; pixel centres at half integers."""
+    flip = -1.0 if rng.random() < limits.flip else 1.0
+    angle = np.deg2rad(rng.uniform(-limits.rotation_deg, limits.rotation_deg))
+    scale = side / size * (1 + rng.uniform(-limits.zoom, limits.zoom))
+    shift = side * rng.uniform(-limits.shift, limits.shift, size=2)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.array([[flip * cos, -flip * sin], [sin, cos]])
+    centre_out, centre_in = (size - 1) / 2, (side - 1) / 2
+    offset = centre_in + shift - linear @ (centre_out, centre_out)
+    return np.column_stack([linear, offset])
+
+
+def _relight(grey: npt.NDArray[np.float32], rng: np.random.Generator, limits: Augmentation) -> None:
+    """Change contrast about each face's own mean, then brightness; in place."""
+    n = len(grey)
+    gain = 1 + rng.uniform(-limits.contrast, limits.contrast, (n, 1, 1)).astype(np.float32)
+    offset = 255 * rng.uniform(-limits.brightness, limits.brightness, (n, 1, 1)).astype(np.float32)
+    mean = grey.mean(axis=(1, 2), keepdims=True)
+    grey -= mean
+    grey *= gain
+    grey += mean + offset
+    np.clip(grey, 0, 255, out=grey)
+
+
+def _erase(grey: npt.NDArray[np.float32], rng: np.random.Generator, limits: Augmentation) -> None:
+    """Random erasing (Zhong et al. 2017): fill one rectangle of a face with noise; in place."""
+    size = grey.shape[1]
+    for image in (grey[i] for i in np.flatnonzero(rng.random(len(grey)) < limits.erasing)):
+        area = rng.uniform(*limits.erasing_area) * size * size
+        ratio = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3)))
+        height = min(size, max(1, round(np.sqrt(area * ratio))))
+        width = min(size, max(1, round(np.sqrt(area / ratio))))
+        top, left = rng.integers(0, size - height + 1), rng.integers(0, size - width + 1)
+        image[top : top + height, left : left + width] = rng.uniform(0, 255, (height, width))

@@ -1,0 +1,95 @@
+"""Judge a model file, of any format, on a split.
+
+    python -m train.evaluate --model runs/NAME/model.keras --data data/fer2013 --out runs/NAME/public
+    python -m train.evaluate --model edge/models/emotion_int8.tflite --data data/fer2013 --split private --out report
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.classifier import Classifier, open_backend
+from edge.errors import exit_status
+from edge.files import write_json
+from edge.preprocess import to_input
+from edge.values import Image
+from train.data import FaceSet, load, require, seen_in
+from train.metrics import report
+
+if TYPE_CHECKING:
+    import keras
+
+PREDICT_BATCH = 128
+
+
+def predict(path: Path, images: Image) -> npt.NDArray[np.float32]:
+    """Probabilities [n, 7] of a .keras, .tflite or .onnx file for faces uint8 [n, 48, 48]."""
+    if path.suffix == ".keras":
+        from train.extras import require_keras
+
+        require_keras()
+        from train.runs import load_model
+
+        return predict_keras(load_model(path), images)
+    classifier = Classifier(open_backend(path))
+    return np.stack([classifier.read_face(image) for image in images])
+
+
+def predict_keras(model: keras.Model, images: Image) -> npt.NDArray[np.float32]:
+    """Probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48], through the device's own preprocessing."""
+    size = model.input_shape[1]
+    batches = [images[start : start + PREDICT_BATCH] for start in range(0, len(images), PREDICT_BATCH)]
+    return np.concatenate(
+        [
+            np.asarray(model.predict_on_batch(np.stack([to_input(image, size) for image in batch]).astype(np.float32)))
+            for batch in batches
+        ]
+    )
+
+
+def judge(faces: FaceSet, probabilities: npt.NDArray[np.float32], learnt: FaceSet | None) -> dict[str, Any]:
+    """The report on these faces and, apart, on those of them that are not pixel for pixel among the `learnt`."""
+    result = {"split": faces.split, **report(faces.labels, probabilities)}
+    if learnt is not None:
+        unseen = ~seen_in(faces, learnt)
+        result["not_in_training"] = report(faces.labels[unseen], probabilities[unseen])
+    return result
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train.evaluate", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True, help=".keras, .tflite or .onnx file")
+    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="data set")
+    parser.add_argument("--split", choices=["public", "private"], default="public", help="which test of FER-2013")
+    parser.add_argument("--out", type=Path, required=True, help="folder for metrics.json")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return exit_status(lambda: evaluate(args))
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    faces = load(args.data, ("train", args.split))
+    judged = require(faces, args.split, args.data)
+    result = judge(judged, predict(args.model, judged.images), faces.get("train"))
+    write_json(args.out / "metrics.json", {"model": str(args.model), **result})
+    low, high = result["accuracy_ci95"]
+    print(f"{args.split}: {result['faces']} faces, accuracy {result['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})")
+    print("".join(f"  {emotion:<9} recall {row['recall']:.1%}\n" for emotion, row in result["per_class"].items()), end="")
+    if "not_in_training" in result:
+        apart = result["not_in_training"]
+        print(f"without pictures that are in the training split too: {apart['accuracy']:.2%} of {apart['faces']}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,22 @@
+"""The training profile, checked before anything long begins."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from edge.errors import MissingExtra
+from edge.quiet import quiet
+
+
+def require_keras() -> None:
+    """Import Keras and wake its backend, without their chatter; MissingExtra where one of them is not installed."""
+    if importlib.util.find_spec("keras") is None:
+        raise MissingExtra("keras", "train")
+    if not any(importlib.util.find_spec(backend) for backend in ("tensorflow", "jax", "torch")):
+        raise MissingExtra("tensorflow", "train")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet():
+        import keras
+
+        keras.ops.zeros(1)  # the first operation looks for a GPU, and complains where there is none

@@ -1,0 +1,119 @@
+"""Two-phase training: the new head on a frozen backbone first, then all layers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from edge.errors import DataError
+from edge.files import write_json
+from edge.labels import EMOTIONS
+from train.augment import NONE, Augmentation, augment
+from train.data import FaceSet
+from train.runs import Recipe, checkpoint, load_model, read_history, save_model, write_history
+from train.zoo import BACKBONE, build
+
+
+class Batches(keras.utils.PyDataset):
+    """Faces in batches; the same seed, epoch and batch number give the same pixels, so that a resumed run is exact."""
+
+    def __init__(self, faces: FaceSet, recipe: Recipe, limits: Augmentation, epoch: int = 0) -> None:
+        super().__init__(workers=1)
+        self.faces, self.recipe, self.limits = faces, recipe, limits
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.faces) // self.recipe.batch)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Float32 [b, size, size, 3] and one-hot float32 [b, 7]."""
+        start = index * self.recipe.batch
+        picked = self._order()[start : start + self.recipe.batch]
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, index])
+        images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
+        return images, np.eye(len(EMOTIONS), dtype=np.float32)[self.faces.labels[picked]]
+
+    def _order(self) -> np.ndarray:
+        if self.limits == NONE:
+            return np.arange(len(self.faces))
+        return np.random.default_rng([self.recipe.seed, self.epoch]).permutation(len(self.faces))
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+
+
+class RunFolder(keras.callbacks.Callback):
+    """After every epoch: a checkpoint first, then the history row that makes it count."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.rows = read_history(folder)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or {}).items()}}
+        row["seconds"] = round(time.perf_counter() - self.started, 1)
+        best = max((old["val_accuracy"] for old in self.rows), default=0.0)
+        if row["val_accuracy"] > best:
+            save_model(self.model, self.folder / "model.keras")
+        save_model(self.model, checkpoint(self.folder, epoch + 1))
+        self.rows.append(row)
+        write_history(self.folder, self.rows)
+        checkpoint(self.folder, epoch).unlink(missing_ok=True)
+
+
+def fit(train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, verbose: int = 1) -> list[dict[str, float]]:
+    """Train, or go on with, the run in `folder`; returns the history. Afterwards `folder`/model.keras is the best."""
+    if len(train) < recipe.batch:
+        raise DataError(f"expected at least one batch of {recipe.batch} training faces, found {len(train)}")
+    keras.utils.set_random_seed(recipe.seed)
+    write_json(folder / "recipe.json", asdict(recipe))
+    run = RunFolder(folder)
+    done = len(run.rows)
+    model = load_model(checkpoint(folder, done)) if done else None
+    if model is None:
+        model = build(recipe.arch, recipe.size, recipe.weights, recipe.dropout)
+    unseen = Batches(validation, recipe, NONE)
+    for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
+        if done >= last or first == last:
+            continue
+        if done <= first:  # else the checkpoint brings its compiled state along
+            _compile(model, train, recipe, frozen=first < recipe.head_epochs, epochs=last - first)
+        start = max(done, first)
+        model.fit(
+            Batches(train, recipe, Augmentation(), epoch=start),
+            validation_data=unseen,
+            initial_epoch=start,
+            epochs=last,
+            callbacks=[run],
+            verbose=verbose,
+        )
+    return run.rows
+
+
+def _compile(model: keras.Model, train: FaceSet, recipe: Recipe, frozen: bool, epochs: int) -> None:
+    """Warm up for one epoch (none for the head alone), then follow a cosine down to the final rate."""
+    steps = -(-len(train) // recipe.batch)
+    schedule: Any = recipe.rate
+    if not frozen:
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=recipe.rate,
+            warmup_steps=steps,
+            decay_steps=max(1, steps * (epochs - 1)),
+            alpha=recipe.final_rate / recipe.rate,
+        )
+    model.get_layer(BACKBONE).trainable = not frozen
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )

@@ -1,0 +1,53 @@
+"""What probabilities are worth against labels. No Keras here: benchmarks uses it on a Pi as well."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import MissingExtra
+from edge.labels import EMOTIONS
+
+
+def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """95% interval of a share (Wilson 1927): holds near 0 and 1 and for small counts, where +-1.96 sigma does not."""
+    if not 0 <= correct <= total or total == 0:
+        raise ValueError(f"expected 0 <= correct <= total and total > 0, found {correct} of {total}")
+    share = correct / total
+    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return centre - half, centre + half
+
+
+def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Accuracy with its 95% interval, macro F1, per-emotion scores and the confusion matrix.
+
+    `labels` is [n], `probabilities` [n, 7]; rows of the confusion matrix are the true emotions.
+    """
+    try:
+        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    except ImportError as error:
+        raise MissingExtra("scikit-learn", "report") from error
+    predicted = probabilities.argmax(axis=1)
+    correct = int((predicted == labels).sum())
+    classes = list(range(len(EMOTIONS)))
+    precision, recall, f1, count = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
+    return {
+        "faces": len(labels),
+        "accuracy": correct / len(labels),
+        "accuracy_ci95": list(wilson(correct, len(labels))),
+        "macro_f1": float(f1.mean()),
+        "per_class": {
+            emotion: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "faces": int(count[i]),
+            }
+            for i, emotion in enumerate(EMOTIONS)
+        },
+        "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
+    }

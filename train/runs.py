@@ -1,0 +1,95 @@
+"""A run folder, and what can be had from it.
+
+    recipe.json           everything that rebuilds the run
+    history.csv           a row an epoch; its length is how far the run has come
+    checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
+    model.keras           the best epoch, chosen on PublicTest
+    metrics.json, curves.png   at the end: a run without metrics.json is not finished
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import keras
+
+from edge.errors import ModelError
+from edge.files import whole_file
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a run depends on besides the code and the data; rates are AdamW's, dropout stands before the head."""
+
+    data: str
+    arch: str = "mobilenet_v2"
+    size: int = 96
+    weights: str = "imagenet"
+    epochs: int = 18
+    head_epochs: int = 1
+    batch: int = 64
+    rate: float = 1e-3
+    final_rate: float = 5e-5
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    dropout: float = 0.3
+    seed: int = 0
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a run that is to go on."""
+    try:
+        values = json.loads((folder / "recipe.json").read_text())
+        return Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"expected a run with a recipe.json in {folder}, found none that reads: {error}") from error
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """The epochs done so far; empty for a new run."""
+    path = folder / "history.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
+    with whole_file(folder / "history.csv") as beside, beside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def checkpoint(folder: Path, epoch: int) -> Path:
+    return folder / f"checkpoint-{epoch:03d}.keras"
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    with whole_file(path) as beside:
+        model.save(beside)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Open a .keras file, or a ModelError in one line."""
+    if path.suffix != ".keras":
+        raise ModelError(f"expected a .keras file, found {path}")
+    if not path.is_file():
+        raise ModelError(f"no model at {path}; train one with: python -m train --data data/fer2013")
+    try:
+        return keras.models.load_model(path)
+    except Exception as error:  # zipfile, h5py, json and Keras each raise their own
+        raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
+
+
+def newest_model() -> Path:
+    """model.keras of the run that finished last."""
+    finished = sorted(RUNS.glob("*/metrics.json"), key=lambda file: file.stat().st_mtime)
+    if not finished:
+        raise ModelError(f"no finished run in {RUNS}/; name a model with --model, or train one with: python -m train")
+    return finished[-1].parent / "model.keras"
