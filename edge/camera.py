@@ -97,8 +97,8 @@ class Video(Source):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._capture = cv2.VideoCapture(str(path))
-        opened, self._first = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not opened:
+        self._first: Image | None = self._capture.read()[1] if self._capture.isOpened() else None
+        if self._first is None:
             self._capture.release()
             raise SourceError(f"expected a video or a picture, cannot decode {path}; check the file")
         fps = self._capture.get(cv2.CAP_PROP_FPS)
@@ -188,7 +188,9 @@ def open_source(text: str, endless_demo: bool = False) -> Source:
         return Camera(text)
     path = Path(text)
     if not path.exists():
-        raise SourceError(f"no source {text!r}; expected demo, a camera's number, a URL, a video, a picture or a folder")
+        raise SourceError(
+            f"no source {text!r}; expected demo, a camera's number, a URL, a video, a picture or a folder"
+        )
     if path.is_dir() or path.suffix.lower() in PICTURES:
         return Pictures(path)
     return Video(path)

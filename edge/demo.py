@@ -27,9 +27,7 @@ def demo_images(count: int) -> Iterator[Image]:
         zoom = 1.85 + 0.55 * math.sin(turn)  # output pixels a photograph pixel
         x = _inside(FACE_CENTRE[0] + 70 * math.sin(2 * turn), WIDTH / 2 / zoom, photograph.shape[1])
         y = _inside(FACE_CENTRE[1] + 40 * math.cos(turn), HEIGHT / 2 / zoom, photograph.shape[0])
-        move = np.array(
-            [[zoom, 0, WIDTH / 2 - zoom * x], [0, zoom, HEIGHT / 2 - zoom * y]], dtype=np.float64
-        )
+        move = np.array([[zoom, 0, WIDTH / 2 - zoom * x], [0, zoom, HEIGHT / 2 - zoom * y]], dtype=np.float64)
         yield cv2.warpAffine(photograph, move, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
 
 

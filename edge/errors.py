@@ -1,13 +1,13 @@
 """One exception tree; foreign errors become one of these at the boundary where they occur.
 
-    EmotionError            anything a user can mend; `main` prints its one line and exits with 2
-    ├── UsageError          an argument is out of range or contradicts another
-    ├── MissingExtra        a package is not installed; the message names the pip command
-    ├── SourceError         a camera, video, picture or folder cannot be read
-    ├── ModelError          a model file is missing, damaged or not one of ours
-    ├── DataError           a data set is missing, damaged or of an unknown form
-    ├── OutputError         a file cannot be written
-    └── ParityError         an exported file does not agree with its Keras model
+EmotionError            anything a user can mend; `main` prints its one line and exits with 2
+├── UsageError          an argument is out of range or contradicts another
+├── MissingExtra        a package is not installed; the message names the pip command
+├── SourceError         a camera, video, picture or folder cannot be read
+├── ModelError          a model file is missing, damaged or not one of ours
+├── DataError           a data set is missing, damaged or of an unknown form
+├── OutputError         a file cannot be written
+└── ParityError         an exported file does not agree with its Keras model
 """
 
 from __future__ import annotations

@@ -42,9 +42,7 @@ def to_input(face: Image, size: int, face_size: int = 48) -> Image:
     grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY) if face.ndim == 3 else face
     if grey.shape != (face_size, face_size):
         shrinks = min(grey.shape) > face_size
-        grey = cv2.resize(
-            grey, (face_size, face_size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
+        grey = cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     if size != face_size:
         grey = cv2.resize(grey, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.repeat(grey[:, :, None], 3, axis=2)

@@ -13,7 +13,7 @@ from edge.errors import EmotionError
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what is written to file descriptors 1 and 2 inside; replay it on stderr if something unexpected leaves."""
+    """Hold back what is written to file descriptors 1 and 2 inside; replay it if something unexpected leaves."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [(fd, os.dup(fd)) for fd in (1, 2)]

@@ -1,18 +1,19 @@
 """Read emotions from faces, live or recorded.
 
-    python edge/run.py                                     the first camera, in a window
-    python edge/run.py --source demo                       no camera needed
-    python edge/run.py --source clip.mp4 --record out.mp4 --events out.jsonl
-    python edge/run.py --source photos/ --no-display --events -
+python edge/run.py                                     the first camera, in a window
+python edge/run.py --source demo                       no camera needed
+python edge/run.py --source clip.mp4 --record out.mp4 --events out.jsonl
+python edge/run.py --source photos/ --no-display --events -
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 if __package__ in (None, ""):  # `python edge/run.py`: put the project on the path in place of edge/
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 # Before cv2 is imported: its own complaints would stand beside our one line. Set these to hear them.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -23,10 +24,9 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
-from edge.arguments import at_least
+from edge.arguments import ArgumentParser, at_least
 from edge.camera import Source, open_source, paced
 from edge.classifier import SHIPPED, Classifier, open_backend
 from edge.detectors.haar import Haar
@@ -52,20 +52,22 @@ class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="edge/run.py",
-        description=__doc__,
-        formatter_class=type("Formatter", (argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter), {}),
+    parser = ArgumentParser("edge/run.py", __doc__)
+    parser.add_argument(
+        "--source", default="0", help="demo, a camera's number, /dev/videoN, a URL, a video, a picture or a folder"
     )
-    parser.add_argument("--source", default="0", help="demo, a camera's number, /dev/videoN, a URL, a video, a picture or a folder")
     parser.add_argument("--model", type=Path, default=SHIPPED, help=".tflite or .onnx file made by export")
     parser.add_argument("--detector", default="auto", choices=["auto", "haar"], help="auto is haar")
     parser.add_argument("--no-display", action="store_true", help="show no window")
-    parser.add_argument("--record", type=Path, metavar="OUT", help="annotated video, or a folder where the source is pictures")
+    parser.add_argument(
+        "--record", type=Path, metavar="OUT", help="annotated video, or a folder where the source is pictures"
+    )
     parser.add_argument("--events", metavar="FILE|-", help="JSON lines, one a frame")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
     parser.add_argument("--max-frames", type=at_least(1), metavar="N", help="end after so many frames")
-    parser.add_argument("--threads", type=at_least(1), default=1, help="of the classifier; more pays only for big models")
+    parser.add_argument(
+        "--threads", type=at_least(1), default=1, help="of the classifier; more pays only for big models"
+    )
     return parser.parse_args(argv)
 
 

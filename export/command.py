@@ -10,14 +10,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.arguments import at_least
+from edge.arguments import ArgumentParser, at_least
 from edge.card import ModelCard
 from edge.errors import MissingExtra, ModelError, UsageError, exit_status
 from edge.files import whole_file
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
+from export.calibrate import FACES, describe, sample
+from export.verify import compare
 from train.data import FACE_SIZE, FaceSet, load, require
+from train.evaluate import predict, predict_keras
 from train.extras import require_keras
+from train.progress import progress
+from train.runs import load_model, newest_model
 
 if TYPE_CHECKING:
     import keras
@@ -30,24 +35,27 @@ class Format:
     """What one file format adds to the story."""
 
     suffix: str
+    usage: str  # the docstring of the format's module
     packages: tuple[str, ...]  # import names that it needs, from the extra `train`
     precisions: tuple[str, ...]
     convert: Callable[[keras.Model, str, FaceSet], bytes]  # model, precision, calibration faces
     write: Callable[[Path, bytes, ModelCard], None]
 
 
-def parse_args(form: Format, argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m export.{form.suffix[1:]}", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+def parse_args(form: Format, argv: list[str] | None = None) -> argparse.Namespace:
+    parser = ArgumentParser(f"python -m export.{form.suffix[1:]}", form.usage)
     for precision in form.precisions:
         parser.add_argument(
             f"--{precision}", dest="chosen", action="append_const", const=precision, help=f"write a {precision} file"
         )
     parser.add_argument("--model", type=Path, help="model.keras; that of the newest finished run if not given")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="calibration and validation faces")
-    parser.add_argument("-o", "--out", type=Path, help=f"file to write; emotion_PRECISION{form.suffix} beside the model if not given")
-    parser.add_argument("--calibration-faces", type=at_least(len(EMOTIONS)), default=301, help="for int8, over all emotions")
+    parser.add_argument(
+        "-o", "--out", type=Path, help=f"file; emotion_PRECISION{form.suffix} beside the model if not given"
+    )
+    parser.add_argument(
+        "--calibration-faces", type=at_least(len(EMOTIONS)), default=FACES, help="for int8, over all emotions"
+    )
     args = parser.parse_args(argv)
     if not args.chosen:
         parser.error(f"expected at least one of {', '.join('--' + name for name in form.precisions)}")
@@ -63,10 +71,6 @@ def export(form: Format, args: argparse.Namespace) -> int:
     """Every file chosen, each proven before it is there."""
     _check_usage(form, args)
     require_keras()
-    from export.calibrate import describe, sample
-    from export.verify import compare
-    from train.evaluate import predict, predict_keras
-    from train.runs import load_model, newest_model
 
     path = args.model or newest_model()
     model = load_model(path)
@@ -75,34 +79,36 @@ def export(form: Format, args: argparse.Namespace) -> int:
     faces = load(args.data, ("train", "public"))
     validation = require(faces, "public", args.data)
     calibration = sample(require(faces, "train", args.data), args.calibration_faces)
-    reference = predict_keras(model, validation.images)
-    for precision in args.chosen:
-        card = ModelCard(
-            labels=EMOTIONS,
-            input_size=size,
-            face_size=FACE_SIZE,
-            precision=precision,
-            architecture=model.name,
-            training_data="FER-2013, split Training; epoch chosen on PublicTest",
-            licence=LICENCE,
-            keras_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            calibration=describe(calibration) if precision == "int8" else None,
-            versions={name: importlib.metadata.version(name) for name in ("keras", *form.packages)},
-        )
-        out = args.out or path.with_name(f"emotion_{precision}{form.suffix}")
-        with whole_file(out) as beside:
-            with quiet():
-                content = form.convert(model, precision, calibration)
-            form.write(beside, content, card)
-            parity = compare(validation, reference, predict(beside, validation.images))
-            parity.check(precision, out)
-            form.write(beside, content, replace(card, validation=asdict(parity)))
-        print(
-            f"{out}  {out.stat().st_size / 1e6:.2f} MB  accuracy {parity.accuracy:.2%} (Keras {parity.keras_accuracy:.2%}"
-            f", {parity.faces} PublicTest faces)  agreement {parity.agreement:.2%}"
-            f"  largest difference {parity.largest_difference:.2g}"
-        )
-        print(f"run it: python edge/run.py --source demo --model {out}")
+    lines = []
+    with progress() as stage:
+        reference = predict_keras(model, validation.images, stage("Keras model on PublicTest", len(validation)))
+        for precision in args.chosen:
+            card = ModelCard(
+                labels=EMOTIONS,
+                input_size=size,
+                face_size=FACE_SIZE,
+                precision=precision,
+                architecture=model.name,
+                training_data="FER-2013, split Training; epoch chosen on PublicTest",
+                licence=LICENCE,
+                keras_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+                calibration=describe(calibration) if precision == "int8" else None,
+                versions={name: importlib.metadata.version(name) for name in ("keras", *form.packages)},
+            )
+            out = args.out or path.with_name(f"emotion_{precision}{form.suffix}")
+            with whole_file(out) as beside:
+                converted = stage(f"convert to {precision}", 1)
+                with quiet():
+                    content = form.convert(model, precision, calibration)
+                converted()
+                form.write(beside, content, card)
+                checked = stage(f"{precision} on PublicTest", len(validation))
+                parity = compare(validation, reference, predict(beside, validation.images, checked))
+                parity.check(precision, out)
+                form.write(beside, content, replace(card, validation=asdict(parity)))
+            lines.append(f"{out}  {out.stat().st_size / 1e6:.2f} MB  {parity}")
+    print("\n".join(lines))
+    print(f"run it: python edge/run.py --source demo --model {out}")
     return 0
 
 
@@ -124,13 +130,13 @@ def _input_size(model: keras.Model, path: Path) -> int:
     taken, given = model.input_shape, model.output_shape
     if len(taken) != 4 or taken[1] != taken[2] or taken[1] is None or taken[3] != 3 or given != (None, len(EMOTIONS)):
         raise ModelError(
-            f"expected a model of size x size x 3 inputs and {len(EMOTIONS)} outputs, found {taken} and {given} in {path}"
+            f"expected a model of square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {taken} and {given}"
         )
     return int(taken[1])
 
 
 def serving_model(model: keras.Model, dtype: str) -> keras.Model:
-    """The model for one face at a time, [1, size, size, 3]; of uint8 pixels the cast to float32 is part of the graph."""
+    """The model for one face at a time, [1, size, size, 3]; the cast of uint8 pixels is part of the graph."""
     import keras
 
     pixels = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype=dtype, name="pixels")

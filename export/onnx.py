@@ -1,6 +1,6 @@
 """Export to ONNX.
 
-    python -m export.onnx --float32
+python -m export.onnx --float32
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def write(path: Path, content: bytes, card: ModelCard) -> None:
     path.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-FORMAT = command.Format(".onnx", ("tensorflow", "tf2onnx", "onnx"), ("float32",), convert, write)
+FORMAT = command.Format(".onnx", __doc__ or "", ("tensorflow", "tf2onnx", "onnx"), ("float32",), convert, write)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """Export to TensorFlow Lite.
 
-    python -m export.tflite --int8                 the newest run, calibrated and proven on real faces
-    python -m export.tflite --float32 --int8 --model runs/NAME/model.keras
+python -m export.tflite --int8                 the newest run, calibrated and proven on real faces
+python -m export.tflite --float32 --int8 --model runs/NAME/model.keras
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _check_pixels(content: bytes) -> None:
     scale, zero_point = tf.lite.Interpreter(model_content=content).get_input_details()[0]["quantization"]
     if not np.isclose(scale, 1.0) or zero_point != 0:
         raise ModelError(
-            f"expected a pixel input of scale 1 and zero point 0, found {scale} and {zero_point}: the calibration faces "
-            "do not span 0..255; use more of them (--calibration-faces)"
+            f"expected a pixel input of scale 1 and zero point 0, found {scale} and {zero_point}: the "
+            "calibration faces do not span 0..255; use more of them (--calibration-faces)"
         )
 
 
@@ -60,7 +60,7 @@ def write(path: Path, content: bytes, card: ModelCard) -> None:
             archive.writestr(zipfile.ZipInfo(name), text)
 
 
-FORMAT = command.Format(".tflite", ("tensorflow",), ("float32", "int8"), convert, write)
+FORMAT = command.Format(".tflite", __doc__ or "", ("tensorflow",), ("float32", "int8"), convert, write)
 
 
 def main(argv: list[str] | None = None) -> int:

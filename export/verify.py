@@ -1,21 +1,23 @@
 """The parity gate: an exported file against the Keras model it was made from, on real faces.
 
-    python -m export.verify runs/NAME/emotion_int8.tflite --against runs/NAME/model.keras --data data/fer2013
+python -m export.verify runs/NAME/emotion_int8.tflite --against runs/NAME/model.keras --data data/fer2013
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.arguments import ArgumentParser
 from edge.classifier import open_backend
 from edge.errors import ParityError, exit_status
 from train.data import FaceSet, load, require
 from train.evaluate import predict
+from train.progress import progress
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class Parity:
     agreement: float  # share of faces that get the same emotion
     largest_difference: float  # of any probability of any face
 
+    def __str__(self) -> str:
+        return (
+            f"accuracy {self.accuracy:.2%} (Keras {self.keras_accuracy:.2%}, {self.faces} faces of {self.split})  "
+            f"agreement {self.agreement:.2%}  largest difference {self.largest_difference:.2g}"
+        )
+
     def check(self, precision: str, path: Path) -> None:
         """Raise ParityError where the file does not hold what its precision must."""
         limits = LIMITS[precision]
@@ -51,9 +59,9 @@ class Parity:
         holds = self.agreement >= limits.agreement and loss <= limits.accuracy_loss
         if not (holds and self.largest_difference <= limits.difference):
             raise ParityError(
-                f"{path.name} does not hold: agreement {self.agreement:.2%} (expected {limits.agreement:.1%}), "
-                f"accuracy {self.accuracy:.2%} after {self.keras_accuracy:.2%} (may lose {limits.accuracy_loss:.1%}), "
-                f"largest difference {self.largest_difference:.2g} (may be {limits.difference:g}); nothing was written"
+                f"{path.name} does not hold against its Keras model: {self}; expected agreement >= "
+                f"{limits.agreement:.1%}, accuracy loss <= {limits.accuracy_loss:.1%}, difference <= "
+                f"{limits.difference:g}; nothing was written"
             )
 
 
@@ -70,9 +78,7 @@ def compare(faces: FaceSet, reference: npt.NDArray[np.float32], exported: npt.ND
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m export.verify", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = ArgumentParser("python -m export.verify", __doc__)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=".tflite or .onnx files")
     parser.add_argument("--against", type=Path, required=True, help="the Keras model they were made from")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="data set with PublicTest faces")
@@ -86,11 +92,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def verify(args: argparse.Namespace) -> int:
     precisions = [open_backend(file).card.precision for file in args.files]
+    everything = [args.against, *args.files]
     faces = require(load(args.data, ("public",)), "public", args.data)
-    reference = predict(args.against, faces.images)
-    for file, precision in zip(args.files, precisions, strict=True):
-        parity = compare(faces, reference, predict(file, faces.images))
-        print(file, *(f"{name} {value}" for name, value in asdict(parity).items()), sep="  ")
+    with progress() as stage:
+        reference, *exported = (predict(file, faces.images, stage(file.name, len(faces))) for file in everything)
+    for file, precision, probabilities in zip(args.files, precisions, exported, strict=True):
+        parity = compare(faces, reference, probabilities)
+        print(f"{file}  {parity}")
         parity.check(precision, file)
     return 0
 

@@ -1,8 +1,8 @@
 """Train a facial-emotion classifier.
 
-    python -m train --data data/fer2013
-    python -m train --data data/fer2013 --weights mobilenet_v2_no_top.weights.h5 --out runs/mine
-    python -m train --resume --out runs/mine
+python -m train --data data/fer2013
+python -m train --data data/fer2013 --weights mobilenet_v2_no_top.weights.h5 --out runs/mine
+python -m train --resume --out runs/mine
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import sys
 import time
 from pathlib import Path
 
-from edge.arguments import at_least, fraction, positive
+from edge.arguments import ArgumentParser, at_least, fraction, positive
 from edge.errors import OutputError, UsageError, exit_status
 from edge.files import write_json
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = ArgumentParser("python -m train", __doc__)
     parser.add_argument("--data", default="data/fer2013", help="folder with train/ and test/, or fer2013.csv")
     parser.add_argument("--arch", default="mobilenet_v2", choices=["mobilenet_v2"], help="network")
     parser.add_argument("--size", type=at_least(32), default=96, help="input side in pixels")

@@ -1,7 +1,7 @@
 """Judge a model file, of any format, on a split.
 
-    python -m train.evaluate --model runs/NAME/model.keras --data data/fer2013 --out runs/NAME/public
-    python -m train.evaluate --model edge/models/emotion_int8.tflite --data data/fer2013 --split private --out report
+python -m train.evaluate --model runs/NAME/model.keras --data data/fer2013 --out runs/NAME/public
+python -m train.evaluate --model edge/models/emotion_int8.tflite --data data/fer2013 --split private --out report
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from edge.classifier import Classifier, open_backend
+from edge.arguments import ArgumentParser
+from edge.classifier import Backend, Classifier, open_backend
 from edge.errors import exit_status
 from edge.files import write_json
 from edge.preprocess import to_input
-from edge.values import Image
+from edge.values import Image, Probabilities
 from train.data import FaceSet, load, require, seen_in
+from train.extras import require_keras
 from train.metrics import report
+from train.progress import Advance, nothing, progress
+from train.runs import load_model
 
 if TYPE_CHECKING:
     import keras
@@ -27,32 +30,38 @@ if TYPE_CHECKING:
 PREDICT_BATCH = 128
 
 
-def predict(path: Path, images: Image) -> npt.NDArray[np.float32]:
+def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilities:
     """Probabilities [n, 7] of a .keras, .tflite or .onnx file for faces uint8 [n, 48, 48]."""
     if path.suffix == ".keras":
-        from train.extras import require_keras
-
         require_keras()
-        from train.runs import load_model
-
-        return predict_keras(load_model(path), images)
-    classifier = Classifier(open_backend(path))
-    return np.stack([classifier.read_face(image) for image in images])
+        return predict_keras(load_model(path), images, advance)
+    return predict_backend(open_backend(path), images, advance)
 
 
-def predict_keras(model: keras.Model, images: Image) -> npt.NDArray[np.float32]:
-    """Probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48], through the device's own preprocessing."""
+def predict_backend(backend: Backend, images: Image, advance: Advance = nothing) -> Probabilities:
+    """Probabilities [n, 7] of an exported model, face by face as on a device; `advance` is called after each."""
+    classifier = Classifier(backend)
+    rows = []
+    for image in images:
+        rows.append(classifier.read_face(image))
+        advance()
+    return np.stack(rows)
+
+
+def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing) -> Probabilities:
+    """Probabilities [n, 7] of a Keras model, through the device's own preprocessing."""
     size = model.input_shape[1]
-    batches = [images[start : start + PREDICT_BATCH] for start in range(0, len(images), PREDICT_BATCH)]
-    return np.concatenate(
-        [
-            np.asarray(model.predict_on_batch(np.stack([to_input(image, size) for image in batch]).astype(np.float32)))
-            for batch in batches
-        ]
-    )
+    rows = []
+    for start in range(0, len(images), PREDICT_BATCH):
+        batch = images[start : start + PREDICT_BATCH]
+        inputs = np.stack([to_input(image, size) for image in batch]).astype(np.float32)
+        rows.append(np.asarray(model.predict_on_batch(inputs)))
+        for _ in batch:
+            advance()
+    return np.concatenate(rows)
 
 
-def judge(faces: FaceSet, probabilities: npt.NDArray[np.float32], learnt: FaceSet | None) -> dict[str, Any]:
+def judge(faces: FaceSet, probabilities: Probabilities, learnt: FaceSet | None) -> dict[str, Any]:
     """The report on these faces and, apart, on those of them that are not pixel for pixel among the `learnt`."""
     result = {"split": faces.split, **report(faces.labels, probabilities)}
     if learnt is not None:
@@ -62,9 +71,7 @@ def judge(faces: FaceSet, probabilities: npt.NDArray[np.float32], learnt: FaceSe
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m train.evaluate", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = ArgumentParser("python -m train.evaluate", __doc__)
     parser.add_argument("--model", type=Path, required=True, help=".keras, .tflite or .onnx file")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="data set")
     parser.add_argument("--split", choices=["public", "private"], default="public", help="which test of FER-2013")
@@ -80,11 +87,15 @@ def main(argv: list[str] | None = None) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     faces = load(args.data, ("train", args.split))
     judged = require(faces, args.split, args.data)
-    result = judge(judged, predict(args.model, judged.images), faces.get("train"))
+    with progress() as stage:
+        probabilities = predict(args.model, judged.images, stage("evaluate", len(judged)))
+    result = judge(judged, probabilities, faces.get("train"))
     write_json(args.out / "metrics.json", {"model": str(args.model), **result})
     low, high = result["accuracy_ci95"]
     print(f"{args.split}: {result['faces']} faces, accuracy {result['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})")
-    print("".join(f"  {emotion:<9} recall {row['recall']:.1%}\n" for emotion, row in result["per_class"].items()), end="")
+    print(
+        "".join(f"  {emotion:<9} recall {row['recall']:.1%}\n" for emotion, row in result["per_class"].items()), end=""
+    )
     if "not_in_training" in result:
         apart = result["not_in_training"]
         print(f"without pictures that are in the training split too: {apart['accuracy']:.2%} of {apart['faces']}")

@@ -1,10 +1,10 @@
 """A run folder, and what can be had from it.
 
-    recipe.json           everything that rebuilds the run
-    history.csv           a row an epoch; its length is how far the run has come
-    checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
-    model.keras           the best epoch, chosen on PublicTest
-    metrics.json, curves.png   at the end: a run without metrics.json is not finished
+recipe.json           everything that rebuilds the run
+history.csv           a row an epoch; its length is how far the run has come
+checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
+model.keras           the best epoch, chosen on PublicTest
+metrics.json, curves.png   at the end: a run without metrics.json is not finished
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import csv
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-
-import keras
+from typing import TYPE_CHECKING
 
 from edge.errors import ModelError
 from edge.files import whole_file
+
+if TYPE_CHECKING:
+    import keras
 
 RUNS = Path("runs")
 
@@ -81,15 +83,23 @@ def load_model(path: Path) -> keras.Model:
         raise ModelError(f"expected a .keras file, found {path}")
     if not path.is_file():
         raise ModelError(f"no model at {path}; train one with: python -m train --data data/fer2013")
+    import keras
+
     try:
         return keras.models.load_model(path)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
         raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
 
 
+def newest_run() -> Path | None:
+    """The folder of the run that finished last, if there is one."""
+    finished = sorted(RUNS.glob("*/metrics.json"), key=lambda file: file.stat().st_mtime)
+    return finished[-1].parent if finished else None
+
+
 def newest_model() -> Path:
     """model.keras of the run that finished last."""
-    finished = sorted(RUNS.glob("*/metrics.json"), key=lambda file: file.stat().st_mtime)
-    if not finished:
+    run = newest_run()
+    if run is None:
         raise ModelError(f"no finished run in {RUNS}/; name a model with --model, or train one with: python -m train")
-    return finished[-1].parent / "model.keras"
+    return run / "model.keras"

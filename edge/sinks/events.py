@@ -82,7 +82,9 @@ class Console:
             return
         for reading in readings:
             if self._shown.get(reading.id) != reading.emotion:
-                print(f"{frame.time_s:7.2f} s  face {reading.id}: {reading.emotion} {reading.confidence:.0%}", flush=True)
+                print(
+                    f"{frame.time_s:7.2f} s  face {reading.id}: {reading.emotion} {reading.confidence:.0%}", flush=True
+                )
         self._shown |= {reading.id: reading.emotion for reading in readings}
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
