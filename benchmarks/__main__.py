@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks import accuracy, host, latency, pipeline, report
 from edge.arguments import ArgumentParser, at_least
+from edge.camera import open_source
 from edge.classifier import BACKENDS, SHIPPED, Backend, open_backend
 from edge.demo import demo_images
 from edge.detectors.haar import Haar
@@ -60,6 +61,7 @@ def benchmark(args: argparse.Namespace) -> int:
         raise OutputError(f"expected --out with a folder, found the file {args.out}; choose another name")
     machine = host.describe()  # before the work: is something else using the cores?
     backends, models = _load(args.models or _default_models(), args.threads)
+    open_source(args.source).close()  # a wrong one is refused before the work
     path = args.data or (DATA if DATA.exists() else None)
     faces = load(path, ("train", "public")) if path else {}
     judged = require(faces, "public", path) if path else None

@@ -20,7 +20,7 @@ from edge.files import write_json
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train", __doc__)
     parser.add_argument("--data", default="data/fer2013", help="folder with train/ and test/, or fer2013.csv")
-    parser.add_argument("--arch", default="mobilenet_v2", choices=["mobilenet_v2"], help="network")
+    parser.add_argument("--arch", default="mobilenet_v2", help="network: mobilenet_v2 or cnn")
     parser.add_argument("--size", type=at_least(32), default=96, help="input side in pixels")
     parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a no-top weights file")
     parser.add_argument("--epochs", type=at_least(1), default=18, help="epochs in all, the head's included")

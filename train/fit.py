@@ -22,10 +22,10 @@ from train.zoo import BACKBONE, build
 class Batches(keras.utils.PyDataset):
     """Faces in batches; the same seed, epoch and batch number give the same pixels, so that a resumed run is exact."""
 
-    def __init__(self, faces: FaceSet, recipe: Recipe, limits: Augmentation, epoch: int = 0) -> None:
+    def __init__(self, faces: FaceSet, recipe: Recipe, limits: Augmentation) -> None:
         super().__init__(workers=1)
         self.faces, self.recipe, self.limits = faces, recipe, limits
-        self.epoch = epoch
+        self.epoch = 0  # set by RunFolder: Keras' own on_epoch_end also comes once before a fresh model's first epoch
 
     def __len__(self) -> int:
         return -(-len(self.faces) // self.recipe.batch)
@@ -43,20 +43,22 @@ class Batches(keras.utils.PyDataset):
             return np.arange(len(self.faces))
         return np.random.default_rng([self.recipe.seed, self.epoch]).permutation(len(self.faces))
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-
 
 class RunFolder(keras.callbacks.Callback):
-    """After every epoch: a checkpoint first, then the history row that makes it count."""
+    """Before every epoch: its random state. After it: a checkpoint first, then the history row that makes it count."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batches: Batches) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self.batches = folder, batches
         self.rows = read_history(folder)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
+        self.batches.epoch = epoch
+        # A checkpoint does not hold the dropout's random state: it follows from the epoch, so a resumed run is exact.
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+                layer.seed_generator.state.assign([self.batches.recipe.seed, epoch << 20])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or {}).items()}}
@@ -75,23 +77,23 @@ def fit(train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, verbo
     if len(train) < recipe.batch:
         raise DataError(f"expected at least one batch of {recipe.batch} training faces, found {len(train)}")
     keras.utils.set_random_seed(recipe.seed)
-    write_json(folder / "recipe.json", asdict(recipe))
-    run = RunFolder(folder)
+    batches, unseen = Batches(train, recipe, Augmentation()), Batches(validation, recipe, NONE)
+    run = RunFolder(folder, batches)
     done = len(run.rows)
     model = load_model(checkpoint(folder, done)) if done else None
     if model is None:
         model = build(recipe.arch, recipe.size, recipe.weights, recipe.dropout)
-    unseen = Batches(validation, recipe, NONE)
+        write_json(folder / "recipe.json", asdict(recipe))
     for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
         if done >= last or first == last:
             continue
         if done <= first:  # else the checkpoint brings its compiled state along
             _compile(model, train, recipe, frozen=first < recipe.head_epochs, epochs=last - first)
-        start = max(done, first)
         model.fit(
-            Batches(train, recipe, Augmentation(), epoch=start),
+            batches,
             validation_data=unseen,
-            initial_epoch=start,
+            shuffle=False,  # Batches does
+            initial_epoch=max(done, first),
             epochs=last,
             callbacks=[run],
             verbose=verbose,

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: bars where rich is installed, else a line a stage."""
+"""Progress of long work, for whoever watches it in a terminal: bars where rich is installed, else a line a stage."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def nothing() -> None:
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[str, int], Advance]]:
     """Gives a function that opens a stage (name, steps in all) and returns its Advance."""
+    if not sys.stderr.isatty():
+        yield lambda name, total: nothing
+        return
     try:
         from rich.console import Console
         from rich.progress import Progress

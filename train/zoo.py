@@ -16,11 +16,30 @@ from edge.labels import EMOTIONS
 BACKBONE = "backbone"  # the name of the pretrained part inside every model
 BATCH_NORM_MOMENTUM = 0.95
 
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"mobilenet_v2": keras.applications.MobileNetV2}
+
+def _cnn(input_shape: tuple[int, int, int], include_top: bool, weights: str | None, name: str) -> keras.Model:
+    """Four convolutions, each with batch norm and pooling: small and quick, trained from scratch."""
+    if weights is not None:
+        raise ValueError("cnn has no pretrained weights (--weights none)")
+    x = inputs = keras.Input(input_shape)
+    for filters in (32, 64, 128, 256):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.ReLU()(x)
+        x = keras.layers.MaxPooling2D()(x)
+    return keras.Model(inputs, x, name=name)
+
+
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+    "mobilenet_v2": keras.applications.MobileNetV2,
+    "cnn": _cnn,
+}
 
 
 def build(arch: str, size: int, weights: str, dropout: float) -> keras.Model:
     """A fresh model; `weights` is imagenet (downloaded by Keras), none, or the path of a no-top weights file."""
+    if arch not in ARCHITECTURES:
+        raise ModelError(f"expected --arch {' or '.join(ARCHITECTURES)}, found {arch!r}")
     if weights not in ("imagenet", "none") and not Path(weights).is_file():
         raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
     try:

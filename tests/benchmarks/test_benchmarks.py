@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import latency
+from benchmarks.__main__ import main
+from benchmarks.accuracy import mcnemar
+from edge.classifier import SHIPPED
+
+FAST = ["--runs", "40", "--frames", "8"]
+
+
+def test_speed_alone_where_there_is_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--out", "report", *FAST]) == 0
+    results = json.loads((tmp_path / "report" / "results.json").read_text())
+    (model,) = results["models"]
+    assert model["size_bytes"] == SHIPPED.stat().st_size
+    assert 0 < model["latency_ms"]["1"]["p50"] <= model["latency_ms"]["1"]["p95"]
+    assert "accuracy" not in model
+    (loop,) = results["pipeline"]
+    assert loop["frames"] == 8
+    assert loop["resolution"] == "640x480"
+    assert loop["fps"] > 0
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "speed alone" in text
+    assert "%" not in text.split("## The loop")[0].replace("95%", "")
+
+
+def test_models_side_by_side_on_the_same_faces(drawn_data: Path, tmp_path: Path) -> None:
+    models = ["--models", str(SHIPPED), str(SHIPPED)]
+    assert main([*models, "--data", str(drawn_data), "--out", str(tmp_path / "report"), *FAST]) == 0
+    first, second = json.loads((tmp_path / "report" / "results.json").read_text())["models"]
+    assert first["accuracy"] == second["accuracy"]
+    assert second["agreement_with_float"] == 1
+    assert second["mcnemar_p"] == 1
+    assert "agreement_with_float" not in first
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p", "why"),
+    [
+        (0, 0, 1.0, "no difference"),
+        (5, 5, 1.0, "balanced"),
+        (10, 0, 2 / 2**10, "all one way"),
+        (1, 8, 20 / 2**9, "by hand"),
+    ],
+)
+def test_mcnemar_is_exact(gained: int, lost: int, p: float, why: str) -> None:
+    right = np.array([True] * gained + [False] * lost + [True, False])
+    other = np.array([False] * gained + [True] * lost + [True, False])
+    assert mcnemar(right, other) == pytest.approx(p), why
+
+
+def test_percentiles_of_a_known_distribution() -> None:
+    found = latency.percentiles(np.arange(1001, dtype=float))
+    assert found == {"p50": 500.0, "p95": 950.0, "p99": 990.0}

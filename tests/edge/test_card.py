@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edge.card import CARD_FILE, ModelCard, read_tflite_card
+from edge.classifier import SHIPPED
+from edge.errors import ModelError
+from edge.labels import EMOTIONS
+
+CARD = ModelCard(labels=EMOTIONS, input_size=96, face_size=48, precision="int8", architecture="mobilenet_v2")
+HERE = Path("some.tflite")
+
+
+def test_a_card_survives_json() -> None:
+    assert ModelCard.from_json(CARD.to_json(), HERE) == CARD
+
+
+def test_fields_of_later_versions_are_passed_over() -> None:
+    text = json.dumps({**json.loads(CARD.to_json()), "mood_ring": True})
+    assert ModelCard.from_json(text, HERE) == CARD
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"labels": ["angry"]}, {"labels": ["a", "a"]}, {"input_size": 0}, {"colour": "rgb"}, {"labels": 3}],
+    ids=str,
+)
+def test_a_wrong_card_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ModelError):
+        ModelCard.from_json(json.dumps({**json.loads(CARD.to_json()), **change}), HERE)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null"])
+def test_garbage_is_refused(text: str) -> None:
+    with pytest.raises(ModelError):
+        ModelCard.from_json(text, HERE)
+
+
+def test_a_tflite_file_without_a_card_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(b"TFL3" * 100)
+    with pytest.raises(ModelError, match="card"):
+        read_tflite_card(path)
+
+
+def test_the_shipped_card_says_where_the_model_is_from() -> None:
+    card = read_tflite_card(SHIPPED)
+    assert card.labels == EMOTIONS
+    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 96)
+    assert card.calibration is not None
+    assert card.calibration["faces"] >= 100
+    assert card.validation["accuracy"] >= 0.68
+    assert len(card.keras_sha256) == 64
+    with zipfile.ZipFile(SHIPPED) as archive:
+        assert archive.read("labels.txt").decode().split() == list(EMOTIONS)
+        assert CARD_FILE in archive.namelist()

@@ -1,0 +1,55 @@
+"""The shipped model on real faces, through the device's own code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.classifier import SHIPPED, Classifier, open_backend
+from edge.demo import PHOTOGRAPH
+from edge.detectors.haar import Haar
+from edge.labels import EMOTIONS
+from tests.conftest import shared
+from train.data import load
+from train.evaluate import predict
+
+SMILING = ["fer_justin.jpg", "sadtalker_happy.png", "spotimotion_happy.jpg"]
+
+
+def test_the_astronaut_smiles() -> None:
+    picture = cv2.imread(str(PHOTOGRAPH))
+    (face,) = Haar().detect(picture)
+    probabilities = Classifier(open_backend(SHIPPED)).read(picture, face.box)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum() == pytest.approx(1, abs=0.03)  # seven values, each rounded to 1/256
+    assert EMOTIONS[int(probabilities.argmax())] == "happy"
+    assert probabilities.max() > 0.6
+
+
+def test_reading_leaves_the_picture_alone_and_repeats_itself() -> None:
+    picture = cv2.imread(str(PHOTOGRAPH))
+    before = picture.copy()
+    (face,) = Haar().detect(picture)
+    classifier = Classifier(open_backend(SHIPPED))
+    first, second = classifier.read(picture, face.box), classifier.read(picture, face.box)
+    assert (first == second).all()
+    assert (picture == before).all()
+
+
+def test_the_shipped_accuracy_is_what_its_card_says(public_test: Path) -> None:
+    faces = load(public_test, ("public",))["public"]
+    accuracy = float((predict(SHIPPED, faces.images).argmax(1) == faces.labels).mean())
+    assert accuracy >= 0.68
+    assert accuracy == pytest.approx(open_backend(SHIPPED).card.validation["accuracy"], abs=0.002)
+
+
+@pytest.mark.parametrize("name", SMILING)
+def test_smiles_in_ordinary_photographs(name: str) -> None:
+    picture = cv2.imread(str(shared(f"media/faces/{name}")))
+    faces = Haar().detect(picture)
+    assert faces
+    probabilities = Classifier(open_backend(SHIPPED)).read(picture, faces[0].box)
+    assert EMOTIONS[int(probabilities.argmax())] == "happy"

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from train.metrics import report, wilson
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    [(50, 100, 0.4038, 0.5962), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (2484, 3579, 0.6787, 0.7090)],
+)
+def test_wilson_against_published_values(correct: int, total: int, low: float, high: float) -> None:
+    assert wilson(correct, total) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(1, 0), (-1, 5), (6, 5)])
+def test_wilson_refuses_what_is_no_share(correct: int, total: int) -> None:
+    with pytest.raises(ValueError, match="correct"):
+        wilson(correct, total)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    intervals = [wilson(int(correct), 200) for correct in rng.binomial(200, 0.7, 2000)]
+    assert np.mean([low <= 0.7 <= high for low, high in intervals]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_report_of_a_known_confusion() -> None:
+    labels = np.array([0, 0, 0, 3, 3, 6])
+    predicted = np.array([0, 0, 3, 3, 3, 6])
+    result = report(labels, np.eye(7, dtype=np.float32)[predicted])
+    assert result["accuracy"] == pytest.approx(5 / 6)
+    assert result["per_class"]["angry"]["recall"] == pytest.approx(2 / 3)
+    assert result["per_class"]["happy"]["precision"] == pytest.approx(2 / 3)
+    assert result["confusion"][0] == [2, 0, 0, 1, 0, 0, 0]
