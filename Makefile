@@ -25,7 +25,8 @@ lint: $(FULL)/dev.done
 $(LEAN)/%.done: pyproject.toml
 	@rm -rf $(LEAN)
 	$(PYTHON) -m venv $(LEAN)
-	$(LEAN)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	$(LEAN)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable ".[$*]"
+	@$(LEAN)/bin/python -m pip uninstall --quiet --yes setuptools  # Python 3.11 and older bring it; nothing here uses it
 	@touch $@
 
 $(FULL)/%.done: pyproject.toml

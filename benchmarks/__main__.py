@@ -25,8 +25,9 @@ from edge.errors import OutputError, exit_status
 from edge.files import whole_file, write_json
 from edge.preprocess import crop
 from edge.values import Image
-from train.data import FaceSet, load, require, seen_in
+from train.data import FaceSet, load, seen_in, split_of
 from train.evaluate import predict_backend
+from train.extras import require
 from train.progress import Advance, progress
 from train.runs import newest_run
 
@@ -63,8 +64,10 @@ def benchmark(args: argparse.Namespace) -> int:
     backends, models = _load(args.models or _default_models(), args.threads)
     open_source(args.source).close()  # a wrong one is refused before the work
     path = args.data or (DATA if DATA.exists() else None)
+    if path:
+        require("sklearn", "scikit-learn (for accuracy)", "report")
     faces = load(path, ("train", "public")) if path else {}
-    judged = require(faces, "public", path) if path else None
+    judged = split_of(faces, "public", path) if path else None
     with progress() as stage:
         samples = list(judged.images[:SAMPLES]) if judged else _demo_faces()
         done = stage("latency", args.runs)

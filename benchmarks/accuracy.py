@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import MissingExtra
 from edge.values import Probabilities
 from train.data import FaceSet
 from train.metrics import report
@@ -28,9 +27,7 @@ def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) ->
 
     Only the faces that one model has right and the other wrong count; bool [n] each.
     """
-    try:
-        from scipy.stats import binomtest
-    except ImportError as error:
-        raise MissingExtra("scipy", "report") from error
+    from scipy.stats import binomtest  # scikit-learn, without which there is no accuracy, brings it
+
     gained, lost = int((right & ~other_right).sum()), int((~right & other_right).sum())
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-import cv2
-
 from edge.demo import demo_images
 from edge.errors import SourceError
+from edge.opencv import cv2
 from edge.values import Frame, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}

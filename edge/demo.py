@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edge.errors import SourceError
+from edge.opencv import cv2
 from edge.values import Image
 
 PHOTOGRAPH = Path(__file__).parent / "assets" / "astronaut.jpg"

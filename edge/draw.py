@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
+from edge.opencv import cv2
 from edge.values import Box, Image, Reading
 
 COLOURS = {  # BGR

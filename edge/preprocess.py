@@ -8,9 +8,9 @@ resolution of the training faces first (`face_size`), and up from there.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from edge.opencv import cv2
 from edge.values import Box, Image
 
 

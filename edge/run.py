@@ -14,9 +14,6 @@ from pathlib import Path
 
 if __package__ in (None, ""):  # `python edge/run.py`: put the project on the path in place of edge/
     sys.path[0] = str(Path(__file__).resolve().parents[1])
-# Before cv2 is imported: its own complaints would stand beside our one line. Set these to hear them.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import argparse
 import contextlib

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from edge.arguments import ArgumentParser, at_least
 from edge.card import ModelCard
-from edge.errors import MissingExtra, ModelError, UsageError, exit_status
+from edge.errors import ModelError, UsageError, exit_status
 from edge.files import whole_file
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from export.calibrate import FACES, describe, sample
 from export.verify import compare
-from train.data import FACE_SIZE, FaceSet, load, require
+from train.data import FACE_SIZE, FaceSet, load, split_of
 from train.evaluate import predict, predict_keras
-from train.extras import require_keras
+from train.extras import require, require_keras
 from train.progress import progress
 from train.runs import load_model, newest_model
 
@@ -77,8 +77,8 @@ def export(form: Format, args: argparse.Namespace) -> int:
     size = _input_size(model, path)
     print(f"exporting {path}")
     faces = load(args.data, ("train", "public"))
-    validation = require(faces, "public", args.data)
-    calibration = sample(require(faces, "train", args.data), args.calibration_faces)
+    validation = split_of(faces, "public", args.data)
+    calibration = sample(split_of(faces, "train", args.data), args.calibration_faces)
     lines = []
     with progress() as stage:
         reference = predict_keras(model, validation.images, stage("Keras model on PublicTest", len(validation)))
@@ -115,10 +115,7 @@ def export(form: Format, args: argparse.Namespace) -> int:
 def _check_usage(form: Format, args: argparse.Namespace) -> None:
     """All that can be refused before anything long begins."""
     for package in ("keras", *form.packages):
-        try:
-            importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError as error:
-            raise MissingExtra(package, "train") from error
+        require(package, package, "train")
     if args.out is not None and len(args.chosen) > 1:
         raise UsageError(f"-o names one file, but {len(args.chosen)} precisions were asked for; leave it out")
     if args.out is not None and args.out.suffix != form.suffix:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge.arguments import ArgumentParser
 from edge.classifier import open_backend
 from edge.errors import ParityError, exit_status
-from train.data import FaceSet, load, require
+from train.data import FaceSet, load, split_of
 from train.evaluate import predict
 from train.progress import progress
 
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
 def verify(args: argparse.Namespace) -> int:
     precisions = [open_backend(file).card.precision for file in args.files]
     everything = [args.against, *args.files]
-    faces = require(load(args.data, ("public",)), "public", args.data)
+    faces = split_of(load(args.data, ("public",)), "public", args.data)
     with progress() as stage:
         reference, *exported = (predict(file, faces.images, stage(file.name, len(faces))) for file in everything)
     for file, precision, probabilities in zip(args.files, precisions, exported, strict=True):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
 from pathlib import Path
 
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-import cv2
 import numpy as np
 import pytest
 
 from edge.labels import EMOTIONS
+from edge.opencv import cv2
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY_EPOCHS = 6

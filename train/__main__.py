@@ -15,6 +15,7 @@ from pathlib import Path
 from edge.arguments import ArgumentParser, at_least, fraction, positive
 from edge.errors import OutputError, UsageError, exit_status
 from edge.files import write_json
+from train.extras import require, require_keras
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -47,8 +48,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(args: argparse.Namespace) -> int:
     """The story of a run: data, model, epochs, verdict."""
-    from train.extras import require_keras
-
+    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
+        require(module, package, "train")  # now, and not when the training is done
     require_keras()
     from train import data, fit, plots, runs
     from train.evaluate import judge, predict
@@ -65,7 +66,7 @@ def train(args: argparse.Namespace) -> int:
 
     path = Path(recipe.data)
     faces = data.load(path, ("train", "public"))
-    learn, choose = data.require(faces, "train", path), data.require(faces, "public", path)
+    learn, choose = data.split_of(faces, "train", path), data.split_of(faces, "public", path)
     print(f"{len(learn)} faces to learn from, {len(choose)} (PublicTest) to choose the epoch on; run folder {folder}")
     history = fit.fit(learn, choose, recipe, folder, verbose=1 if sys.stdout.isatty() else 2)
     metrics = judge(choose, predict(folder / "model.keras", choose.images), learn)

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
+from edge.opencv import cv2
 from edge.values import Image
 
 FACE_SIZE = 48  # pixels; the resolution of every FER-2013 face
@@ -78,7 +78,7 @@ def load(path: Path, splits: Iterable[str] = SPLITS) -> dict[str, FaceSet]:
     return {split: _face_set(items, split, path) for split, items in found.items()}
 
 
-def require(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
+def split_of(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
     """The split, or a DataError that says what is there instead."""
     if split not in faces:
         raise DataError(f"expected faces of the split '{split}' in {path}, found only {', '.join(faces)}")

@@ -18,7 +18,7 @@ from edge.errors import exit_status
 from edge.files import write_json
 from edge.preprocess import to_input
 from edge.values import Image, Probabilities
-from train.data import FaceSet, load, require, seen_in
+from train.data import FaceSet, load, seen_in, split_of
 from train.extras import require_keras
 from train.metrics import report
 from train.progress import Advance, nothing, progress
@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     faces = load(args.data, ("train", args.split))
-    judged = require(faces, args.split, args.data)
+    judged = split_of(faces, args.split, args.data)
     with progress() as stage:
         probabilities = predict(args.model, judged.images, stage("evaluate", len(judged)))
     result = judge(judged, probabilities, faces.get("train"))

@@ -1,4 +1,4 @@
-"""The training profile, checked before anything long begins."""
+"""The packages beyond the lean profile, checked before anything long begins."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from edge.errors import MissingExtra
 from edge.quiet import quiet
 
 
+def require(module: str, package: str, extra: str) -> None:
+    """Raise MissingExtra unless `module` can be imported."""
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtra(package, extra)
+
+
 def require_keras() -> None:
     """Import Keras and wake its backend, without their chatter; MissingExtra where one of them is not installed."""
-    if importlib.util.find_spec("keras") is None:
-        raise MissingExtra("keras", "train")
+    require("keras", "keras", "train")
     if not any(importlib.util.find_spec(backend) for backend in ("tensorflow", "jax", "torch")):
         raise MissingExtra("tensorflow", "train")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import MissingExtra
 from edge.labels import EMOTIONS
+from train.extras import require
 
 
 def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -27,10 +27,9 @@ def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
 
     `labels` is [n], `probabilities` [n, 7]; rows of the confusion matrix are the true emotions.
     """
-    try:
-        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-    except ImportError as error:
-        raise MissingExtra("scikit-learn", "report") from error
+    require("sklearn", "scikit-learn", "report")
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     classes = list(range(len(EMOTIONS)))

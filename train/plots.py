@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.errors import MissingExtra
 from edge.files import whole_file
 
 
 def curves(history: list[dict[str, float]], path: Path) -> None:
     """Accuracy and loss by epoch, training and validation, with the chosen epoch marked."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "train") from error
+    from matplotlib.figure import Figure
+
     epochs = [row["epoch"] for row in history]
     best = max(history, key=lambda row: row["val_accuracy"])
     figure = Figure(figsize=(9, 3.6), layout="constrained")

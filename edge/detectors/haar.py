@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-
 from edge.errors import MissingExtra
+from edge.opencv import cv2
 from edge.values import Box, Face, Image
 
 WORKING_SIDE = 480
 SMALLEST = 32
-SCALE_STEP = 1.15
-NEIGHBOURS = 6
+SCALE_STEP = 1.2
+NEIGHBOURS = 5
 
 
 class Haar:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-import cv2
-
 from edge.errors import OutputError, UsageError
+from edge.opencv import cv2
 from edge.values import Frame, Reading
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Sequence
 from types import TracebackType
 
-import cv2
-
 from edge.errors import OutputError
+from edge.opencv import cv2
 from edge.values import Frame, Reading
 
 TITLE = "Emotion Detector"
@@ -38,7 +37,7 @@ class Window:
 
     def __enter__(self) -> Window:
         try:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise OutputError("cannot open a window on this display; add --no-display") from error
         return self
