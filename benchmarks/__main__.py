@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks import accuracy, host, latency, pipeline, report
-from edge.arguments import ArgumentParser, at_least
+from edge.arguments import ArgumentParser, whole
 from edge.camera import open_source
 from edge.classifier import BACKENDS, SHIPPED, Backend, open_backend
 from edge.demo import demo_images
 from edge.detectors.haar import Haar
-from edge.errors import OutputError, exit_status
-from edge.files import whole_file, write_json
+from edge.errors import exit_status
+from edge.files import check_writable, whole_file, write_json
 from edge.preprocess import crop
-from edge.values import Image
+from edge.values import Image, Probabilities
 from train.data import FaceSet, load, seen_in, split_of
 from train.evaluate import predict_backend
 from train.extras import require
@@ -43,9 +43,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help=f"FER-2013, for accuracy; {DATA} where that is there")
     parser.add_argument("--source", default="demo", help="clip for the loop")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.md and results.json")
-    parser.add_argument("--runs", type=at_least(20), default=1000, help="timed inferences a model")
-    parser.add_argument("--frames", type=at_least(2), default=300, help="frames of the loop a model")
-    parser.add_argument("--threads", type=at_least(1), default=1, help="of the classifier")
+    parser.add_argument("--runs", type=whole(20), default=1000, help="timed inferences a model")
+    parser.add_argument("--frames", type=whole(2), default=300, help="frames of the loop a model")
+    parser.add_argument("--threads", type=whole(1, 64), default=1, help="of the classifier")
     args = parser.parse_args(argv)
     args.command = "python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv)
     return args
@@ -58,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def benchmark(args: argparse.Namespace) -> int:
     """Measure everything, then write everything."""
-    if args.out.exists() and not args.out.is_dir():
-        raise OutputError(f"expected --out with a folder, found the file {args.out}; choose another name")
+    for name in ("report.md", "results.json"):
+        check_writable(args.out / name)
     machine = host.describe()  # before the work: is something else using the cores?
     backends, models = _load(args.models or _default_models(), args.threads)
     open_source(args.source).close()  # a wrong one is refused before the work
@@ -99,25 +99,37 @@ def _default_models() -> list[Path]:
 
 
 def _load(files: list[Path], threads: int) -> tuple[list[Backend], list[dict[str, Any]]]:
-    """Open the models, float32 first, since the others are compared with it."""
+    """Open the models, float32 first, and say which of them each is to be compared with."""
     loaded = []
     for file in files:
+        open_backend(file, threads)  # the first of its kind imports the runtime too: not counted
         start = time.perf_counter()
         backend = open_backend(file, threads)
         load_ms = 1000 * (time.perf_counter() - start)
-        card = backend.card
         described = {
             "file": str(file),
             "format": file.suffix[1:],
-            "precision": card.precision,
+            "precision": backend.card.precision,
             "runtime": backend.name,
             "size_bytes": file.stat().st_size,
             "load_ms": load_ms,
-            "keras_sha256": card.keras_sha256,
+            "keras_sha256": backend.card.keras_sha256,
         }
         loaded.append((backend, described))
     loaded.sort(key=lambda item: item[1]["precision"] != "float32")
-    return [backend for backend, _ in loaded], [described for _, described in loaded]
+    models = [described for _, described in loaded]
+    for model in models:
+        model["base"] = _base(model, models)
+    return [backend for backend, _ in loaded], models
+
+
+def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> str | None:
+    """The float32 file of the same Keras model and format: then the precision is all that differs. None without one."""
+    same = ("keras_sha256", "format")
+    for other in models:
+        if other["precision"] == "float32" and other is not model and all(other[key] == model[key] for key in same):
+            return str(other["file"])
+    return None
 
 
 def _demo_faces() -> list[Image]:
@@ -131,12 +143,12 @@ def _judge(
 ) -> dict[str, Any]:
     """Add to each model how true it is; returns what is to be known about the faces."""
     unseen = ~seen_in(faces, learnt) if learnt else np.ones(len(faces), dtype=bool)
-    base = None
+    found: dict[str, Probabilities] = {}  # float32 files come first, so a base is there when it is asked for
     for model, backend in zip(models, backends, strict=True):
-        probabilities = predict_backend(backend, faces.images, done)
-        model |= accuracy.judge(faces, probabilities, base)
-        model["accuracy_not_in_training"] = float((probabilities.argmax(1) == faces.labels)[unseen].mean())
-        base = probabilities if base is None else base
+        probabilities = found[model["file"]] = predict_backend(backend, faces.images, done)
+        model |= accuracy.judge(faces, probabilities, found.get(model["base"]))
+        right = probabilities.argmax(1) == faces.labels
+        model["accuracy_not_in_training"] = float(right[unseen].mean()) if unseen.any() else None
     return {"split": faces.split, "faces": len(faces), "also_in_training": int((~unseen).sum())}
 
 

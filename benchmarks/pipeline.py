@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from itertools import islice
 from typing import Any
 
@@ -10,8 +9,7 @@ from edge.camera import open_source
 from edge.classifier import Backend, Classifier
 from edge.detectors.haar import Haar
 from edge.meter import Meter
-from edge.pipeline import Pipeline
-from edge.run import loop
+from edge.pipeline import Pipeline, loop
 from edge.values import Frame
 from train.progress import Advance, nothing
 
@@ -28,6 +26,6 @@ def measure(backend: Backend, source: str, frames: int, advance: Advance = nothi
     meter = Meter()
     pipeline = Pipeline(Haar(), Classifier(backend), meter)
     with open_source(source) as opened:
-        loop(map(seen, islice(opened, frames)), pipeline, [], threading.Event())
+        loop(map(seen, islice(opened, frames)), pipeline, [])
     resolution = " ".join(f"{width}x{height}" for width, height in sorted(sizes))
     return {"detector": pipeline.detector.name, "source": source, "resolution": resolution, **meter.stats()}

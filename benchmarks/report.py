@@ -11,7 +11,7 @@ def markdown(results: dict[str, Any]) -> str:
     """The report as Markdown."""
     models = results["models"]
     parts = ["# Float and quantized, side by side", _host(results["host"], results["command"]), _models(models)]
-    parts += [sentence for sentence in (_verdict(model, models[0]) for model in models[1:]) if sentence]
+    parts += [sentence for sentence in (_verdict(model, models) for model in models) if sentence]
     if results["dataset"]:
         parts.append(_dataset(results["dataset"], models))
         parts.append("## Recall by emotion\n\n" + _recalls(models))
@@ -38,14 +38,13 @@ def _host(host: dict[str, Any], command: str) -> str:
 
 
 def _models(models: list[dict[str, Any]]) -> str:
-    base = models[0]["latency_ms"]
-    threads = next(iter(base))
-    head = ["model", "precision", "size MB", "accuracy (95%)", "macro F1", "agreement", "McNemar p"]
-    head += ["p50 ms", "p95 ms", "time / first"]
+    threads = next(iter(models[0]["latency_ms"]))
+    head = ["model", "precision", "runtime", "size MB", "accuracy (95%)", "macro F1", "agreement", "McNemar p"]
+    head += ["p50 ms", "p95 ms", "load ms"]
     rows = []
     for model in models:
         times = model["latency_ms"][threads]
-        row = [f"`{model['file']}`", model["precision"], f"{model['size_bytes'] / 1e6:.2f}"]
+        row = [f"`{model['file']}`", model["precision"], model["runtime"], f"{model['size_bytes'] / 1e6:.2f}"]
         if "accuracy" in model:
             low, high = model["accuracy_ci95"]
             row += [f"{model['accuracy']:.2%} ({low:.1%} to {high:.1%})", f"{model['macro_f1']:.3f}"]
@@ -53,20 +52,26 @@ def _models(models: list[dict[str, Any]]) -> str:
             row += ["-", "-"]
         agreement, p = model.get("agreement_with_float"), model.get("mcnemar_p")
         row += ["-" if agreement is None else f"{agreement:.2%}", "-" if p is None else f"{p:.2g}"]
-        row += [f"{times['p50']:.3f}", f"{times['p95']:.3f}", f"{times['p50'] / base[threads]['p50']:.2f}"]
+        row += [f"{times['p50']:.3f}", f"{times['p95']:.3f}", f"{model['load_ms']:.1f}"]
         rows.append(row)
     return (
-        _table(head, rows) + f"\n\nOne face, {threads} thread(s), after a warm-up; `agreement` is with the first model."
+        _table(head, rows)
+        + f"\n\nTimes: one face, {threads} thread(s), after a warm-up, the models taking turns. Agreement and p: with "
+        "the float32 file of the same Keras model and format, where it is among these."
     )
 
 
-def _verdict(model: dict[str, Any], base: dict[str, Any]) -> str:
+def _verdict(model: dict[str, Any], models: list[dict[str, Any]]) -> str:
     """What a person wants to know, in words."""
+    bases = [other for other in models if other["file"] == model["base"]]
+    if not bases:
+        return ""
+    (base,) = bases
     (mine,), (first,) = model["latency_ms"].values(), base["latency_ms"].values()
     ratio = first["p50"] / mine["p50"]
     speed = f"{ratio:.2f} times as fast as" if ratio >= 1 else f"**slower** here, {1 / ratio:.2f} times the time of"
     text = f"`{model['file']}` is {speed} `{base['file']}`, {model['size_bytes'] / base['size_bytes']:.2f} of its size"
-    if "accuracy" in model and "mcnemar_p" in model:
+    if "mcnemar_p" in model:
         change = 100 * (model["accuracy"] - base["accuracy"])
         doubt = "beyond chance" if model["mcnemar_p"] < 0.05 else "within chance"
         text += f", and {change:+.2f} points of accuracy from it ({doubt}, p = {model['mcnemar_p']:.2g})"
@@ -74,28 +79,32 @@ def _verdict(model: dict[str, Any], base: dict[str, Any]) -> str:
 
 
 def _dataset(dataset: dict[str, Any], models: list[dict[str, Any]]) -> str:
-    without = ", ".join(f"`{model['file']}` {model['accuracy_not_in_training']:.2%}" for model in models)
-    return (
+    text = (
         f"Faces: {dataset['faces']} of `{dataset['path']}`, split {dataset['split']} (PublicTest, on which the epoch "
         f"was chosen), the same for every model. {dataset['also_in_training']} of them are pixel for pixel in the "
-        f"training split too; without these: {without}."
+        "training split too"
     )
+    without = {model["file"]: model["accuracy_not_in_training"] for model in models}
+    if None not in without.values():
+        text += "; without these: " + ", ".join(f"`{file}` {share:.2%}" for file, share in without.items())
+    return text + "."
 
 
 def _recalls(models: list[dict[str, Any]]) -> str:
-    head = ["emotion", "faces", *(f"`{model['file']}`" for model in models), *(["change"] if len(models) > 1 else [])]
+    """Recall by emotion; in brackets the change from the model's base, in points: which emotion did it cost?"""
     rows = []
     for emotion in EMOTIONS:
-        recalls = [model["per_class"][emotion]["recall"] for model in models]
-        row = [emotion, str(models[0]["per_class"][emotion]["faces"]), *(f"{recall:.1%}" for recall in recalls)]
-        if len(models) > 1:
-            row.append(", ".join(f"{100 * (recall - recalls[0]):+.1f}" for recall in recalls[1:]))
+        row = [emotion, str(models[0]["per_class"][emotion]["faces"])]
+        for model in models:
+            recall = model["per_class"][emotion]["recall"]
+            base = [other["per_class"][emotion]["recall"] for other in models if other["file"] == model["base"]]
+            row.append(f"{recall:.1%}" + (f" ({100 * (recall - base[0]):+.1f})" if base else ""))
         rows.append(row)
-    return _table(head, rows)
+    return _table(["emotion", "faces", *(f"`{model['file']}`" for model in models)], rows)
 
 
 def _loops(loops: list[dict[str, Any]]) -> str:
-    stages = list(loops[0]["stages_ms"])
+    stages = list(dict.fromkeys(stage for run in loops for stage in run["stages_ms"]))
     head = [
         "model",
         "detector",
@@ -112,7 +121,7 @@ def _loops(loops: list[dict[str, Any]]) -> str:
             f"`{run['source']}` {run['resolution']}",
             str(run["frames"]),
             f"{run['fps']:.1f}",
-            *(f"{run['stages_ms'][stage]['p50']:.2f}" for stage in stages),
+            *(f"{run['stages_ms'][stage]['p50']:.2f}" if stage in run["stages_ms"] else "-" for stage in stages),
             f"{run['age_ms']['p50']:.1f} / {run['age_ms']['p95']:.1f}",
         ]
         for run in loops

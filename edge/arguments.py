@@ -21,16 +21,16 @@ class ArgumentParser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
-def at_least(low: int) -> Callable[[str], int]:
-    """A whole number of at least `low`."""
+def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
 
     def parse(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {low}, found {text!r}")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {low} to {high}, found {text[:40]!r}")
         return value
 
     return parse

@@ -7,11 +7,11 @@ cannot grow.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -22,6 +22,7 @@ from edge.values import Frame, Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 STALLED_S = 5.0  # a live source that gives nothing for this long has stopped
+TIMEOUTS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 5_000]  # of a network stream
 DEMO_FPS = 30.0
 DEMO_FRAMES = 300
 
@@ -36,9 +37,12 @@ class Source:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.stop = threading.Event()  # set it, from any thread or signal handler, to end the frames
 
     def __iter__(self) -> Iterator[Frame]:
         for index, (image, name) in enumerate(self._images()):
+            if self.stop.is_set():
+                return
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
 
     def _images(self) -> Iterator[tuple[Image, str | None]]:
@@ -121,7 +125,10 @@ class Camera(Source):
 
     def __init__(self, device: int | str) -> None:
         super().__init__(str(device))
-        self._capture = cv2.VideoCapture(device)
+        if isinstance(device, str) and "://" in device:
+            self._capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, TIMEOUTS)
+        else:
+            self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(_no_camera(device))
@@ -130,14 +137,14 @@ class Camera(Source):
         self.fps = fps if 1 <= fps <= 240 else 30.0
         self._mailbox: tuple[int, float, Image] | None = None
         self._changed = threading.Condition()
-        self._closed = self._ended = False
+        self._ended = False
         self._thread = threading.Thread(target=self._read, name="capture", daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         """Capture thread: put each frame into the mailbox, over the one before."""
         index = 0
-        while not self._closed:
+        while not self.stop.is_set():
             read, image = self._capture.read()
             with self._changed:
                 if read and self._mailbox is not None:
@@ -153,12 +160,15 @@ class Camera(Source):
     def __iter__(self) -> Iterator[Frame]:
         """Newest frames until closed; SourceError where the device stops giving them."""
         start = None
-        while not self._closed:
+        while True:
+            deadline = time.monotonic() + STALLED_S
             with self._changed:
-                if self._mailbox is None and not self._ended:
-                    self._changed.wait(STALLED_S)
+                while self._mailbox is None and not self._ended and time.monotonic() < deadline:
+                    if self.stop.is_set():
+                        return
+                    self._changed.wait(0.1)  # a signal handler may set `stop`, but must not notify
                 taken, self._mailbox = self._mailbox, None
-            if self._closed:
+            if self.stop.is_set():
                 return
             if taken is None:
                 why = "ended" if self._ended else f"gave no frame for {STALLED_S:.0f} s"
@@ -168,9 +178,7 @@ class Camera(Source):
             yield Frame(index, captured_s - start, captured_s, image)
 
     def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self.stop.set()
         self._thread.join(timeout=2.0)
 
 
@@ -181,7 +189,7 @@ def open_source(text: str, endless_demo: bool = False) -> Source:
     """
     if text == "demo":
         return Demo(endless_demo)
-    if text.isdecimal():
+    if re.fullmatch(r"\d{1,3}", text):
         return Camera(int(text))
     if text.startswith("/dev/video") or re.match(r"(rtsp|rtsps|http|https|rtmp|udp|tcp)://", text):
         return Camera(text)
@@ -192,17 +200,20 @@ def open_source(text: str, endless_demo: bool = False) -> Source:
         )
     if path.is_dir() or path.suffix.lower() in PICTURES:
         return Pictures(path)
+    if not path.is_file():
+        raise SourceError(f"expected a file or a folder, found {path}, which is neither")
     return Video(path)
 
 
 def paced(source: Source) -> Iterator[Frame]:
-    """A recorded source at its own speed, as a person watches it; live sources have theirs."""
+    """A recorded source at its own speed, as a person watches it; live sources have theirs, pictures have none."""
+    if source.live or source.independent:
+        yield from source
+        return
     start = time.monotonic()
     for frame in source:
-        if not source.live and not source.independent:
-            with contextlib.suppress(ValueError):  # late: do not wait
-                time.sleep(start + frame.time_s - time.monotonic())
-        yield frame
+        time.sleep(max(0.0, start + frame.time_s - time.monotonic()))
+        yield replace(frame, captured_s=time.monotonic())  # as if the camera had given it now
 
 
 def _read_picture(file: Path) -> Image:

@@ -38,6 +38,8 @@ class ModelCard:
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise ModelError(f"expected a card with distinct labels, found {self.labels}")
+        if not isinstance(self.crop_margin, (int, float)) or not 0 <= self.crop_margin < 10:
+            raise ModelError(f"expected a crop margin from 0 to below 10, found {self.crop_margin!r}")
         if min(self.input_size, self.face_size) < 1:
             raise ModelError(f"expected sizes above 0, found input {self.input_size}, face {self.face_size}")
         if self.colour != "grey":

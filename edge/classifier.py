@@ -42,9 +42,13 @@ def open_backend(path: Path, threads: int = 1) -> Backend:
     return backend
 
 
-def check_graph(path: Path, card: ModelCard, input_shape: Iterable[int], input_type: object) -> None:
-    """Raise ModelError unless the graph takes what its card says: uint8 [1, size, size, 3]."""
+def check_graph(
+    path: Path, card: ModelCard, input_shape: Iterable[int], input_type: object, output_shape: Iterable[int]
+) -> None:
+    """Raise ModelError unless the graph is what its card says: uint8 [1, size, size, 3] -> [1, labels]."""
     expected = [1, card.input_size, card.input_size, 3]
+    if list(output_shape) != [1, len(card.labels)]:
+        raise ModelError(f"expected {len(card.labels)} outputs, one a label, in {path}, found {list(output_shape)}")
     if list(input_shape) != expected or input_type != np.uint8:
         raise ModelError(f"expected an input uint8 {expected} in {path}, found {input_type} {list(input_shape)}")
 

@@ -62,6 +62,9 @@ def exit_status(command: Callable[[], int]) -> int:
     except BrokenPipeError:  # whoever read our output has had enough, as in `| head`; not an error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # the system's own word: a name too long, a full disk, a missing right
+        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -12,6 +12,17 @@ from typing import Any
 from edge.errors import OutputError
 
 
+def check_writable(path: Path) -> None:
+    """Raise OutputError where `path` cannot become a file: asked before long work, not after it."""
+    if path.exists() and not path.is_file():
+        raise OutputError(f"cannot write {path}: it is there and no plain file; choose another place")
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {path}: {folder} is no folder to write to; choose another place")
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; rename it to `path` on success, remove it on any failure.
@@ -19,11 +30,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     The suffix stays, since writers choose their format by it. Raises OutputError where the folder is not writable or
     the disk is full.
     """
+    check_writable(path)
+    path = path.resolve()  # through a link to the file itself
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(21, "is a folder")
         yield beside
         beside.replace(path)
     except OSError as error:
@@ -36,4 +47,4 @@ def whole_file(path: Path) -> Iterator[Path]:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, whole or not at all."""
     with whole_file(path) as beside:
-        beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,10 +1,14 @@
-"""One frame in, its readings out: detect, track, crop, classify, smooth, in this order."""
+"""One frame in, its readings out: detect, crop, classify, track, smooth, in this order; and the loop over frames."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from edge.classifier import Classifier
+from edge.draw import annotate
 from edge.meter import Meter
 from edge.smoother import Smoother
 from edge.tracker import Tracker
@@ -19,6 +23,14 @@ class Detector(Protocol):
     def detect(self, image: Image) -> list[Face]: ...
 
 
+class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
+    """An output: a context manager with one verb. `wants_picture`: the frame it is given has the readings drawn in."""
+
+    wants_picture: bool
+
+    def write(self, frame: Frame, readings: Sequence[Reading]) -> None: ...
+
+
 class Pipeline:
     """Detector, classifier and what they remember between frames."""
 
@@ -30,8 +42,10 @@ class Pipeline:
         """The readings of a frame. Frames with a name are pictures, independent of each other: no memory."""
         with self.meter.stage("detect"):
             faces = self.detector.detect(frame.image)
-        with self.meter.stage("classify"):
-            probabilities = [self.classifier.read(frame.image, face.box) for face in faces]
+        probabilities = []
+        if faces:  # else the stage would be timed as free
+            with self.meter.stage("classify"):
+                probabilities = [self.classifier.read(frame.image, face.box) for face in faces]
         with self.meter.stage("track"):
             if frame.name is None:
                 ids = self._tracker.update(faces)
@@ -46,3 +60,23 @@ class Pipeline:
         readings = [Reading(i, f, labels, p) for i, f, p in zip(ids, faces, probabilities, strict=True)]
         self.meter.reading(frame.captured_s)
         return readings
+
+
+def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> None:
+    """Every frame through the pipeline and to every output, until the source ends."""
+    meter = pipeline.meter
+    draws = any(sink.wants_picture for sink in sinks)
+    incoming = iter(frames)
+    while True:
+        with meter.stage("capture"):
+            frame = next(incoming, None)
+        if frame is None:
+            return
+        readings = pipeline.step(frame)
+        if draws:
+            with meter.stage("draw"):
+                frame = replace(frame, image=annotate(frame.image, readings, 0 if frame.name else meter.fps_now))
+        with meter.stage("output"):
+            for sink in sinks:
+                sink.write(frame, readings)
+        meter.frame()

@@ -33,16 +33,21 @@ def crop(image: Image, box: Box, margin: float = 0.0) -> Image:
     return image[np.ix_(rows, columns)]
 
 
+def to_face(grey: Image, face_size: int) -> Image:
+    """Bring a grey face [height, width] to the training faces' resolution; a FER-2013 picture passes untouched."""
+    if grey.shape == (face_size, face_size):
+        return grey
+    shrinks = min(grey.shape) > face_size
+    return cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
 def to_input(face: Image, size: int, face_size: int = 48) -> Image:
     """Turn a face into the network's input, uint8 [size, size, 3], RGB with three equal channels, 0..255.
 
     `face` is [height, width] grey or [height, width, 3] BGR, uint8; `face_size` is the resolution of the training
-    faces in pixels. A FER-2013 picture (48x48) passes the first resize untouched.
+    faces in pixels.
     """
-    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY) if face.ndim == 3 else face
-    if grey.shape != (face_size, face_size):
-        shrinks = min(grey.shape) > face_size
-        grey = cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    grey = to_face(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY) if face.ndim == 3 else face, face_size)
     if size != face_size:
         grey = cv2.resize(grey, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.repeat(grey[:, :, None], 3, axis=2)

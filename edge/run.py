@@ -20,32 +20,22 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from edge.arguments import ArgumentParser, at_least
+from edge.arguments import ArgumentParser, whole
 from edge.camera import Source, open_source, paced
 from edge.classifier import SHIPPED, Classifier, open_backend
 from edge.detectors.haar import Haar
-from edge.draw import annotate
 from edge.errors import UsageError, exit_status
-from edge.files import write_json
+from edge.files import check_writable, write_json
 from edge.meter import Meter
-from edge.pipeline import Pipeline
+from edge.pipeline import Pipeline, loop
 from edge.sinks.events import Console, Events
 from edge.sinks.video import PictureFolder, VideoFile
 from edge.sinks.window import Window, unavailable
-from edge.values import Frame, Reading
+from edge.values import Frame
 
 DEMO_RECORDING = Path("demo.mp4")
-
-
-class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
-    """An output: a context manager with one verb. `wants_picture`: the frame it is given has the readings drawn in."""
-
-    wants_picture: bool
-
-    def write(self, frame: Frame, readings: list[Reading]) -> None: ...
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -61,9 +51,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--events", metavar="FILE|-", help="JSON lines, one a frame")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
-    parser.add_argument("--max-frames", type=at_least(1), metavar="N", help="end after so many frames")
+    parser.add_argument("--max-frames", type=whole(1), metavar="N", help="end after so many frames")
     parser.add_argument(
-        "--threads", type=at_least(1), default=1, help="of the classifier; more pays only for big models"
+        "--threads", type=whole(1, 64), default=1, help="of the classifier; more pays only for big models"
     )
     return parser.parse_args(argv)
 
@@ -75,53 +65,43 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Open everything, loop, close everything, tell how fast it was."""
-    if args.stats is not None and (args.stats.is_dir() or not args.stats.parent.is_dir()):
-        raise UsageError(f"expected --stats with a file in a folder that exists, found {args.stats}")
+    _check_outputs(args)
     classifier = Classifier(open_backend(args.model, args.threads))
     no_window = "--no-display" if args.no_display else unavailable()
     meter = Meter()
     pipeline = Pipeline(Haar(), classifier, meter)
     with contextlib.ExitStack() as closing:
-        stop = closing.enter_context(stop_on_signals())
         source = closing.enter_context(open_source(args.source, endless_demo=no_window is None))
-        sinks = [closing.enter_context(sink) for sink in _sinks(args, source, no_window, stop)]
+        closing.enter_context(stop_on_signals(source.stop))
+        sinks = [closing.enter_context(sink) for sink in _sinks(args, source, no_window)]
         frames = source if no_window else paced(source)
         try:
-            loop(_limited(frames, args.max_frames), pipeline, sinks, stop)
+            loop(_limited(frames, args.max_frames), pipeline, sinks)
         finally:  # also when a camera dies: the summary of what was seen until then is not lost
             _report(args, source, pipeline)
     return 0
 
 
-def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: list[Sink], stop: threading.Event) -> None:
-    """Every frame through the pipeline and to every output, until the source ends or `stop` is set."""
-    meter = pipeline.meter
-    draws = any(sink.wants_picture for sink in sinks)
-    incoming = iter(frames)
-    while not stop.is_set():
-        with meter.stage("capture"):
-            frame = next(incoming, None)
-        if frame is None:
-            return
-        readings = pipeline.step(frame)
-        if draws:
-            with meter.stage("draw"):
-                frame = replace(frame, image=annotate(frame.image, readings, 0 if frame.name else meter.fps_now))
-        with meter.stage("output"):
-            for sink in sinks:
-                sink.write(frame, readings)
-        meter.frame()
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse outputs that cannot be written, or that would fall upon what is read."""
+    if args.stats is not None:
+        check_writable(args.stats)
+    inputs = {Path(args.source).resolve(), args.model.resolve()}
+    outputs = {"--record": args.record, "--events": args.events if args.events != "-" else None, "--stats": args.stats}
+    for name, output in outputs.items():
+        if output is not None and Path(output).resolve() in inputs | {Path(args.source).resolve().parent}:
+            raise UsageError(f"expected {name} apart from the source and the model, found {output}; choose another")
 
 
-def _sinks(args: argparse.Namespace, source: Source, no_window: str | None, stop: threading.Event) -> Iterator[Any]:
+def _sinks(args: argparse.Namespace, source: Source, no_window: str | None) -> Iterator[Any]:
     """The outputs asked for; without a window, what is seen is printed, and the demo is recorded."""
     record = args.record
     if no_window is None:
-        yield Window(stop)
+        yield Window(source.stop)
     elif args.events != "-":
         if record is None and args.source == "demo" and not args.no_display:
             record = DEMO_RECORDING
-        print(f"{no_window}: printing what is seen" + (f", writing the annotated video {record}" if record else ""))
+        print(f"{no_window}: printing what is seen" + (f", recording to {record}" if record else ""))
         yield Console()
     if record is not None:
         yield PictureFolder(record) if source.independent else VideoFile(record, source.fps)
@@ -130,9 +110,8 @@ def _sinks(args: argparse.Namespace, source: Source, no_window: str | None, stop
 
 
 @contextlib.contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that the loop ends in order; a second Ctrl-C ends at once."""
-    stop = threading.Event()
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop`, so that the loop ends in order; a second Ctrl-C ends at once."""
 
     def ask(number: int, _: object) -> None:
         stop.set()
@@ -140,7 +119,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

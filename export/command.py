@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.arguments import ArgumentParser, at_least
+from edge.arguments import ArgumentParser, whole
 from edge.card import ModelCard
-from edge.errors import ModelError, UsageError, exit_status
-from edge.files import whole_file
+from edge.errors import UsageError, exit_status
+from edge.files import check_writable, whole_file
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from export.calibrate import FACES, describe, sample
@@ -38,7 +38,7 @@ class Format:
     usage: str  # the docstring of the format's module
     packages: tuple[str, ...]  # import names that it needs, from the extra `train`
     precisions: tuple[str, ...]
-    convert: Callable[[keras.Model, str, FaceSet], bytes]  # model, precision, calibration faces
+    convert: Callable[[keras.Model, str, FaceSet | None], bytes]  # model, precision, calibration faces for int8
     write: Callable[[Path, bytes, ModelCard], None]
 
 
@@ -54,7 +54,7 @@ def parse_args(form: Format, argv: list[str] | None = None) -> argparse.Namespac
         "-o", "--out", type=Path, help=f"file; emotion_PRECISION{form.suffix} beside the model if not given"
     )
     parser.add_argument(
-        "--calibration-faces", type=at_least(len(EMOTIONS)), default=FACES, help="for int8, over all emotions"
+        "--calibration-faces", type=whole(len(EMOTIONS)), default=FACES, help="for int8, over all emotions"
     )
     args = parser.parse_args(argv)
     if not args.chosen:
@@ -74,40 +74,43 @@ def export(form: Format, args: argparse.Namespace) -> int:
 
     path = args.model or newest_model()
     model = load_model(path)
-    size = _input_size(model, path)
     print(f"exporting {path}")
     faces = load(args.data, ("train", "public"))
     validation = split_of(faces, "public", args.data)
-    calibration = sample(split_of(faces, "train", args.data), args.calibration_faces)
-    lines = []
+    calibration = None
+    if "int8" in args.chosen:
+        calibration = sample(split_of(faces, "train", args.data), args.calibration_faces)
+    outs = {name: args.out or path.with_name(f"emotion_{name}{form.suffix}") for name in args.chosen}
+    for out in outs.values():
+        check_writable(out)
+    proven = []
     with progress() as stage:
         reference = predict_keras(model, validation.images, stage("Keras model on PublicTest", len(validation)))
-        for precision in args.chosen:
+        for precision, out in outs.items():
+            done = stage(f"convert to {precision}", 1)
+            with quiet():
+                content = form.convert(model, precision, calibration)
+            done()
             card = ModelCard(
                 labels=EMOTIONS,
-                input_size=size,
+                input_size=model.input_shape[1],
                 face_size=FACE_SIZE,
                 precision=precision,
                 architecture=model.name,
                 training_data="FER-2013, split Training; epoch chosen on PublicTest",
                 licence=LICENCE,
                 keras_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-                calibration=describe(calibration) if precision == "int8" else None,
+                calibration=describe(calibration) if calibration and precision == "int8" else None,
                 versions={name: importlib.metadata.version(name) for name in ("keras", *form.packages)},
             )
-            out = args.out or path.with_name(f"emotion_{precision}{form.suffix}")
             with whole_file(out) as beside:
-                converted = stage(f"convert to {precision}", 1)
-                with quiet():
-                    content = form.convert(model, precision, calibration)
-                converted()
                 form.write(beside, content, card)
-                checked = stage(f"{precision} on PublicTest", len(validation))
-                parity = compare(validation, reference, predict(beside, validation.images, checked))
+                done = stage(f"{precision} on PublicTest", len(validation))
+                parity = compare(validation, reference, predict(beside, validation.images, done))
                 parity.check(precision, out)
                 form.write(beside, content, replace(card, validation=asdict(parity)))
-            lines.append(f"{out}  {out.stat().st_size / 1e6:.2f} MB  {parity}")
-    print("\n".join(lines))
+            proven.append(f"{out}  {out.stat().st_size / 1e6:.2f} MB  {parity}")
+    print("\n".join(proven))
     print(f"run it: python edge/run.py --source demo --model {out}")
     return 0
 
@@ -120,16 +123,6 @@ def _check_usage(form: Format, args: argparse.Namespace) -> None:
         raise UsageError(f"-o names one file, but {len(args.chosen)} precisions were asked for; leave it out")
     if args.out is not None and args.out.suffix != form.suffix:
         raise UsageError(f"expected -o with a name ending in {form.suffix}, found {args.out}")
-
-
-def _input_size(model: keras.Model, path: Path) -> int:
-    """The side of the model's square RGB input; ModelError for any other model."""
-    taken, given = model.input_shape, model.output_shape
-    if len(taken) != 4 or taken[1] != taken[2] or taken[1] is None or taken[3] != 3 or given != (None, len(EMOTIONS)):
-        raise ModelError(
-            f"expected a model of square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {taken} and {given}"
-        )
-    return int(taken[1])
 
 
 def serving_model(model: keras.Model, dtype: str) -> keras.Model:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OPSET = 17  # read by ONNX Runtime since 1.12 and by OpenCV's dnn
 
 
-def convert(model: keras.Model, precision: str, calibration: FaceSet) -> bytes:
+def convert(model: keras.Model, precision: str, calibration: FaceSet | None) -> bytes:
     """The serialized ONNX graph."""
     import tensorflow as tf
     import tf2onnx

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.card import CARD_FILE, LABELS_FILE, ModelCard
-from edge.errors import ModelError
+from edge.errors import DataError, ModelError
 from export import command
 from export.calibrate import inputs
 from train.data import FaceSet
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
     import keras
 
 
-def convert(model: keras.Model, precision: str, calibration: FaceSet) -> bytes:
+def convert(model: keras.Model, precision: str, calibration: FaceSet | None) -> bytes:
     """The flatbuffer; int8 is full integer, with pixels 0..255 in and probabilities as uint8 out."""
     import tensorflow as tf
 
     if precision == "float32":
         return bytes(tf.lite.TFLiteConverter.from_keras_model(command.serving_model(model, "uint8")).convert())
-    size = model.input_shape[1]
+    if calibration is None:
+        raise DataError("int8 needs calibration faces, found none; give a data set with --data")
+    faces, size = calibration, model.input_shape[1]
     converter = tf.lite.TFLiteConverter.from_keras_model(command.serving_model(model, "float32"))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: inputs(calibration, size)
+    converter.representative_dataset = lambda: inputs(faces, size)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edge.arguments import ArgumentParser
 from edge.classifier import open_backend
-from edge.errors import ParityError, exit_status
+from edge.errors import ModelError, ParityError, exit_status
 from train.data import FaceSet, load, split_of
 from train.evaluate import predict
 from train.progress import progress
@@ -53,7 +53,9 @@ class Parity:
         )
 
     def check(self, precision: str, path: Path) -> None:
-        """Raise ParityError where the file does not hold what its precision must."""
+        """Raise ParityError where the file does not hold what its precision must, ModelError for an unknown one."""
+        if precision not in LIMITS:
+            raise ModelError(f"expected a precision {' or '.join(LIMITS)} in {path}, found {precision!r}")
         limits = LIMITS[precision]
         loss = self.keras_accuracy - self.accuracy
         holds = self.agreement >= limits.agreement and loss <= limits.accuracy_loss

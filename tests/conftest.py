@@ -74,18 +74,18 @@ def tiny_run(drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@pytest.fixture(scope="session")
+def exported(tiny_run: Path, drawn_data: Path) -> dict[str, Path]:
+    """The tiny run in all three forms."""
+    from export import onnx, tflite
+
+    common = ["--model", str(tiny_run / "model.keras"), "--data", str(drawn_data), "--calibration-faces", "84"]
+    assert tflite.main(["--float32", "--int8", *common]) == 0
+    assert onnx.main(["--float32", *common]) == 0
+    names = ("emotion_float32.tflite", "emotion_int8.tflite", "emotion_float32.onnx")
+    return {name: tiny_run / name for name in names}
+
+
 def tiny_arguments(data: Path) -> list[str]:
-    return [
-        "--arch",
-        "cnn",
-        "--data",
-        str(data),
-        "--weights",
-        "none",
-        "--size",
-        "32",
-        "--epochs",
-        str(TINY_EPOCHS),
-        "--batch",
-        "16",
-    ]
+    arguments = f"--arch cnn --weights none --size 32 --epochs {TINY_EPOCHS} --head-epochs 2 --batch 16"
+    return ["--data", str(data), *arguments.split()]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
+import keras
 import numpy as np
 import pytest
 
+from edge.card import CARD_FILE, read_tflite_card
 from edge.classifier import SHIPPED
+from edge.labels import EMOTIONS
+from edge.opencv import cv2
 from tests.conftest import draw_data_set
 
 RUN, TRAIN, EVALUATE = "edge.run", "train.__main__", "train.evaluate"
@@ -34,8 +40,31 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(tmp_path / "data", tmp_path / "six")
     shutil.rmtree(tmp_path / "six" / "train" / "fear")
     cv2.imwrite(str(tmp_path / "face.png"), np.zeros((64, 64, 3), dtype=np.uint8))
+    os.mkfifo(tmp_path / "pipe")
+    writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    writer.write(np.zeros((48, 64, 3), dtype=np.uint8))
+    writer.release()
+    card, graph = read_tflite_card(SHIPPED), _without_card(SHIPPED)
+    for name, labels in (("three_labels", ("a", "b", "c")), ("bored", ("bored", *EMOTIONS[1:]))):
+        _write_model(tmp_path / f"{name}.tflite", graph, replace(card, labels=labels).to_json())
+    _write_model(
+        tmp_path / "odd_margin.tflite", graph, card.to_json().replace('"crop_margin": 0.0', '"crop_margin": "x"')
+    )
+    keras.Sequential([keras.Input((10,)), keras.layers.Dense(7)]).save(tmp_path / "ten_numbers.keras")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _without_card(path: Path) -> bytes:
+    """The flatbuffer alone: the zip behind it begins with its first entry."""
+    with zipfile.ZipFile(path) as archive:
+        return path.read_bytes()[: min(entry.header_offset for entry in archive.infolist())]
+
+
+def _write_model(path: Path, graph: bytes, card: str) -> None:
+    path.write_bytes(graph)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CARD_FILE, card)
 
 
 CASES = [
@@ -50,16 +79,27 @@ CASES = [
     (RUN, "--source demo --model cut.tflite", "card"),
     (RUN, "--source demo --model garbage.onnx", "ONNX"),
     (RUN, "--source demo --model face.png", ".tflite or .onnx"),
-    (RUN, "--source demo --max-frames 0", "at least 1"),
-    (RUN, "--source demo --threads two", "at least 1"),
+    (RUN, "--source demo --max-frames 0", "from 1"),
+    (RUN, "--source demo --threads two", "from 1"),
     (RUN, "--source demo --detector magic", "invalid choice"),
     (RUN, "--source demo --record out.xyz", ".mp4"),
     (RUN, "--source demo --record nowhere/out.mp4", "cannot write"),
     (RUN, "--source face.png --record out.mp4", "folder"),
     (RUN, "--source demo --events nowhere/out.jsonl", "cannot write"),
     (RUN, "--source demo --events empty", "cannot write"),
-    (RUN, "--source demo --stats empty", "--stats"),
+    (RUN, "--source demo --stats empty", "cannot write"),
+    (RUN, "--source demo --stats /dev/null", "no plain file"),
     (RUN, "--source demo --volume 11", "unrecognized"),
+    (RUN, "--source demo --threads 100000", "from 1 to 64"),
+    (RUN, "--source 99999999999", "no source"),
+    (RUN, f"--source {300 * 'x'}", "too long"),
+    (RUN, "--source pipe", "neither"),
+    (RUN, "--source face.png --record .", "apart from the source"),
+    (RUN, "--source clip.avi --record clip.avi", "apart from the source"),
+    (RUN, "--source clip.avi --events clip.avi", "apart from the source"),
+    (RUN, "--source demo --no-display --events /dev/full", "cannot write events"),
+    (RUN, "--source demo --model three_labels.tflite", "3 outputs"),
+    (RUN, "--source demo --model odd_margin.tflite", "crop margin"),
     (TRAIN, "--data nowhere", "no data"),
     (TRAIN, "--data face.png", "folder of faces"),
     (TRAIN, "--data empty", "train/"),
@@ -67,7 +107,7 @@ CASES = [
     (TRAIN, "--data wrong_labels", "bored"),
     (TRAIN, "--data damaged", "x.png"),
     (TRAIN, "--data six", "fear"),
-    (TRAIN, "--data data --epochs 0", "at least 1"),
+    (TRAIN, "--data data --epochs 0", "from 1"),
     (TRAIN, "--data data --rate -1", "above 0"),
     (TRAIN, "--data data --dropout 1", "below 1"),
     (TRAIN, "--data data --head-epochs 9 --epochs 3", "must not exceed"),
@@ -76,6 +116,11 @@ CASES = [
     (TRAIN, "--data data --batch 7 --weights garbage.jpg", "could not load"),
     (TRAIN, "--resume", "--out"),
     (TRAIN, "--resume --out empty", "recipe.json"),
+    (TRAIN, "--data data --seed 5000000000", "from 0"),
+    (TRAIN, "--data data --arch resnet --batch 7", "--arch"),
+    (TRAIN, "--data data --arch cnn --weights imagenet --batch 7", "pretrained"),
+    (EVALUATE, "--model bored.tflite --data data --out o", "bored"),
+    (EVALUATE, "--model ten_numbers.keras --data data --out o", "square RGB"),
     (EVALUATE, "--model nowhere.keras --data data --out o", "no model"),
     (EVALUATE, "--model garbage.tflite --data data --out o", "card"),
     (EVALUATE, "--model garbage.keras --data data --split private --out o", "private"),
@@ -86,16 +131,17 @@ CASES = [
     (TFLITE, "--int8 --model face.png --data data", ".keras"),
     (TFLITE, "--int8 --model garbage.keras -o out.onnx", ".tflite"),
     (TFLITE, "--int8 --float32 --model garbage.keras -o out.tflite", "one file"),
-    (TFLITE, "--int8 --calibration-faces 3", "at least 7"),
+    (TFLITE, "--int8 --calibration-faces 3", "from 7"),
     (ONNX, "--float32 --model garbage.keras --data data", "cannot open"),
     (ONNX, "--int8", "unrecognized"),
     (VERIFY, "garbage.tflite --against garbage.keras --data data", "card"),
+    (BENCHMARKS, "--data data --models bored.tflite --out o --runs 20", "bored"),
     (BENCHMARKS, "--models nowhere.tflite --out o", "no model"),
     (BENCHMARKS, "--models garbage.tflite --out o", "card"),
     (BENCHMARKS, "--data nowhere --out o", "no data"),
     (BENCHMARKS, "--source nowhere.mp4 --out o", "no source"),
-    (BENCHMARKS, "--out face.png", "folder"),
-    (BENCHMARKS, "--runs 1 --out o", "at least 20"),
+    (BENCHMARKS, "--out face.png", "cannot write"),
+    (BENCHMARKS, "--runs 1 --out o", "from 20"),
 ]
 
 

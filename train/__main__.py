@@ -12,27 +12,32 @@ import sys
 import time
 from pathlib import Path
 
-from edge.arguments import ArgumentParser, at_least, fraction, positive
+from edge.arguments import ArgumentParser, fraction, positive, whole
 from edge.errors import OutputError, UsageError, exit_status
 from edge.files import write_json
 from train.extras import require, require_keras
+from train.runs import Recipe
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train", __doc__)
     parser.add_argument("--data", default="data/fer2013", help="folder with train/ and test/, or fer2013.csv")
-    parser.add_argument("--arch", default="mobilenet_v2", help="network: mobilenet_v2 or cnn")
-    parser.add_argument("--size", type=at_least(32), default=96, help="input side in pixels")
-    parser.add_argument("--weights", default="imagenet", help="imagenet, none, or a no-top weights file")
-    parser.add_argument("--epochs", type=at_least(1), default=18, help="epochs in all, the head's included")
-    parser.add_argument("--head-epochs", type=at_least(0), default=1, help="of these, on a frozen backbone")
-    parser.add_argument("--batch", type=at_least(1), default=64, help="faces a step")
-    parser.add_argument("--rate", type=positive, default=1e-3, help="highest learning rate")
-    parser.add_argument("--final-rate", type=positive, default=5e-5, help="learning rate at the end")
-    parser.add_argument("--weight-decay", type=fraction, default=0.01, help="AdamW's")
-    parser.add_argument("--label-smoothing", type=fraction, default=0.1, help="share of the label spread evenly")
-    parser.add_argument("--dropout", type=fraction, default=0.3, help="before the last layer")
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of every random choice")
+    parser.add_argument("--arch", default=Recipe.arch, help="network: mobilenet_v2 or cnn")
+    parser.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
+    parser.add_argument("--weights", default=Recipe.weights, help="imagenet, none, or a no-top weights file")
+    parser.add_argument("--epochs", type=whole(1), default=Recipe.epochs, help="epochs in all, the head's included")
+    parser.add_argument(
+        "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="of these, on a frozen backbone"
+    )
+    parser.add_argument("--batch", type=whole(1), default=Recipe.batch, help="faces a step")
+    parser.add_argument("--rate", type=positive, default=Recipe.rate, help="highest learning rate")
+    parser.add_argument("--final-rate", type=positive, default=Recipe.final_rate, help="learning rate at the end")
+    parser.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="AdamW's")
+    parser.add_argument(
+        "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of the label spread evenly"
+    )
+    parser.add_argument("--dropout", type=fraction, default=Recipe.dropout, help="before the last layer")
+    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=Recipe.seed, help="of every random choice")
     parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")
     args = parser.parse_args(argv)

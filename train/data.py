@@ -1,6 +1,6 @@
 """FER-2013 as people hold it -> faces with labels, split as the data set's authors split it.
 
-    class folders    data/fer2013/{train,test}/{angry,...,surprise}/*.png     (Kaggle: msambare, ananthu017)
+    class folders    data/fer2013/{train,test}/{angry,...,surprise}/*.png     (as on Kaggle: msambare)
     original CSV     fer2013.csv with the columns emotion, pixels, Usage
 
 The splits bear FER-2013's own names: `train` to learn from, `public` (PublicTest) to choose on, `private` (PrivateTest)
@@ -21,11 +21,13 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
+from edge.preprocess import to_face
 from edge.values import Image
 
 FACE_SIZE = 48  # pixels; the resolution of every FER-2013 face
 SPLITS = ("train", "public", "private")
 CSV_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # fer2013.csv's own order
+CSV_NUMBERS = {str(number): EMOTIONS.index(emotion) for number, emotion in enumerate(CSV_LABELS)}
 USAGE = {"Training": "train", "PublicTest": "public", "PrivateTest": "private"}
 FOLDERS = {"train": "train", "val": "public", "valid": "public", "validation": "public", "test": "private"}
 SYNONYMS = {"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy", "sadness": "sad"}
@@ -81,7 +83,8 @@ def load(path: Path, splits: Iterable[str] = SPLITS) -> dict[str, FaceSet]:
 def split_of(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
     """The split, or a DataError that says what is there instead."""
     if split not in faces:
-        raise DataError(f"expected faces of the split '{split}' in {path}, found only {', '.join(faces)}")
+        hint = "; files in test/ named PublicTest_*, or a folder val/, make it" if split == "public" else ""
+        raise DataError(f"expected faces of the split '{split}' in {path}, found only {', '.join(faces)}{hint}")
     return faces[split]
 
 
@@ -132,9 +135,7 @@ def _read_picture(file: Path) -> Image:
     image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DataError(f"expected a picture, found {file}, which cannot be decoded; remove it or fetch it again")
-    if image.shape != (FACE_SIZE, FACE_SIZE):
-        image = cv2.resize(image, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
-    return np.asarray(image, dtype=np.uint8)
+    return to_face(image, FACE_SIZE)
 
 
 def _read_csv(path: Path) -> Iterable[tuple[Image, int, str, str]]:
@@ -143,11 +144,18 @@ def _read_csv(path: Path) -> Iterable[tuple[Image, int, str, str]]:
         reader = csv.DictReader(file, skipinitialspace=True)
         if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
             raise DataError(f"expected the columns emotion, pixels, Usage in {path}, found {reader.fieldnames}")
-        for number, row in enumerate(reader, start=2):
+        for number, row in enumerate(_whole_rows(reader, path), start=2):
             try:
                 image = np.array(row["pixels"].split(), dtype=np.uint8).reshape(FACE_SIZE, FACE_SIZE)
-                label = EMOTIONS.index(CSV_LABELS[int(row["emotion"])])
+                label = CSV_NUMBERS[row["emotion"].strip()]
                 split = USAGE[row["Usage"]]
-            except (ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            except (ValueError, KeyError, AttributeError, OverflowError) as error:
                 raise DataError(f"damaged row in {path}, line {number}: {error}; fetch the file again") from error
             yield image, label, f"{row['Usage']}_{number - 2}", split
+
+
+def _whole_rows(reader: csv.DictReader[str], path: Path) -> Iterable[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise DataError(f"damaged file {path}, line {reader.line_num}: {error}; fetch it again") from error

@@ -1,6 +1,6 @@
 """Judge a model file, of any format, on a split.
 
-python -m train.evaluate --model runs/NAME/model.keras --data data/fer2013 --out runs/NAME/public
+python -m train.evaluate --model runs/NAME/model.keras --data data/fer2013 --out report
 python -m train.evaluate --model edge/models/emotion_int8.tflite --data data/fer2013 --split private --out report
 """
 
@@ -14,15 +14,16 @@ import numpy as np
 
 from edge.arguments import ArgumentParser
 from edge.classifier import Backend, Classifier, open_backend
-from edge.errors import exit_status
-from edge.files import write_json
+from edge.errors import ModelError, OutputError, exit_status
+from edge.files import check_writable, write_json
+from edge.labels import EMOTIONS
 from edge.preprocess import to_input
 from edge.values import Image, Probabilities
 from train.data import FaceSet, load, seen_in, split_of
 from train.extras import require_keras
 from train.metrics import report
 from train.progress import Advance, nothing, progress
-from train.runs import load_model
+from train.runs import is_run, load_model
 
 if TYPE_CHECKING:
     import keras
@@ -41,11 +42,14 @@ def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilit
 def predict_backend(backend: Backend, images: Image, advance: Advance = nothing) -> Probabilities:
     """Probabilities [n, 7] of an exported model, face by face as on a device; `advance` is called after each."""
     classifier = Classifier(backend)
+    if set(backend.card.labels) != set(EMOTIONS):
+        raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(backend.card.labels)}")
+    order = [backend.card.labels.index(emotion) for emotion in EMOTIONS]  # the file's own order is its to choose
     rows = []
     for image in images:
         rows.append(classifier.read_face(image))
         advance()
-    return np.stack(rows)
+    return np.stack(rows)[:, order]
 
 
 def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing) -> Probabilities:
@@ -64,8 +68,8 @@ def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing)
 def judge(faces: FaceSet, probabilities: Probabilities, learnt: FaceSet | None) -> dict[str, Any]:
     """The report on these faces and, apart, on those of them that are not pixel for pixel among the `learnt`."""
     result = {"split": faces.split, **report(faces.labels, probabilities)}
-    if learnt is not None:
-        unseen = ~seen_in(faces, learnt)
+    unseen = ~seen_in(faces, learnt) if learnt is not None else None
+    if unseen is not None and unseen.any():
         result["not_in_training"] = report(faces.labels[unseen], probabilities[unseen])
     return result
 
@@ -85,6 +89,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
+    if is_run(args.out):
+        raise OutputError(f"{args.out} is a training run with metrics of its own; choose another --out")
+    check_writable(args.out / "metrics.json")
     faces = load(args.data, ("train", args.split))
     judged = split_of(faces, args.split, args.data)
     with progress() as stage:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import ModelError
 from edge.files import whole_file
+from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +44,11 @@ class Recipe:
     seed: int = 0
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a training run lives there, with a model chosen."""
+    return (folder / "recipe.json").exists() and (folder / "model.keras").exists()
+
+
 def read_recipe(folder: Path) -> Recipe:
     """The recipe of a run that is to go on."""
     try:
@@ -57,8 +63,11 @@ def read_history(folder: Path) -> list[dict[str, float]]:
     path = folder / "history.csv"
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="") as file:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ModelError(f"damaged history {path}: {error}; start a new run") from error
 
 
 def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
@@ -78,7 +87,7 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Open a .keras file, or a ModelError in one line."""
+    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7]; ModelError for any other."""
     if path.suffix != ".keras":
         raise ModelError(f"expected a .keras file, found {path}")
     if not path.is_file():
@@ -86,14 +95,20 @@ def load_model(path: Path) -> keras.Model:
     import keras
 
     try:
-        return keras.models.load_model(path)
+        model = keras.models.load_model(path)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
         raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
+    taken, given = model.input_shape, model.output_shape
+    square = isinstance(taken, tuple) and len(taken) == 4 and taken[1] == taken[2] is not None and taken[3] == 3
+    if not square or given != (None, len(EMOTIONS)):
+        raise ModelError(f"expected square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {taken} and {given}")
+    return model
 
 
 def newest_run() -> Path | None:
     """The folder of the run that finished last, if there is one."""
-    finished = sorted(RUNS.glob("*/metrics.json"), key=lambda file: file.stat().st_mtime)
+    finished = [file for file in RUNS.glob("*/metrics.json") if is_run(file.parent)]
+    finished.sort(key=lambda file: file.stat().st_mtime)
     return finished[-1].parent if finished else None
 
 

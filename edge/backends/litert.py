@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,27 @@ import numpy as np
 
 from edge.card import read_tflite_card
 from edge.classifier import check_graph
-from edge.errors import MissingExtra, ModelError
+from edge.errors import ModelError
 from edge.quiet import quiet
 from edge.values import Image, Probabilities
 
+RUNTIMES = {  # in the order of preference
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+
 
 def _interpreter_class() -> tuple[str, Any]:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-
-        return "ai-edge-litert", Interpreter
-    except ImportError:
-        pass
-    try:
-        from tflite_runtime.interpreter import Interpreter
-
-        return "tflite-runtime", Interpreter
-    except ImportError as error:
-        raise MissingExtra("ai-edge-litert (or tflite-runtime, Python up to 3.11 and numpy 1)", "headless") from error
+    reasons = []
+    for package, module in RUNTIMES.items():
+        try:
+            return package, importlib.import_module(module).Interpreter
+        except ImportError as error:
+            reasons.append(str(error).splitlines()[0])
+    raise ModelError(
+        f"needs a runtime for .tflite files, found none ({'; '.join(reasons)}); run: pip install ai-edge-litert "
+        "(or, with Python up to 3.11 and numpy 1, tflite-runtime)"
+    )
 
 
 class LiteRT:
@@ -44,7 +48,7 @@ class LiteRT:
         given, taken = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._input, self._output = given[0]["index"], taken[0]["index"]
         self._scale, self._zero_point = taken[0]["quantization"]
-        check_graph(path, self.card, given[0]["shape"], given[0]["dtype"])
+        check_graph(path, self.card, given[0]["shape"], given[0]["dtype"], taken[0]["shape"])
 
     def run(self, pixels: Image) -> Probabilities:
         """uint8 [size, size, 3] RGB -> float32 [labels]; a quantized output is dequantized here, and only here."""

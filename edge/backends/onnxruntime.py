@@ -34,9 +34,10 @@ class OnnxRuntime:
         if ONNX_KEY not in properties:
             raise ModelError(f"expected a model with a card inside, found none in {path}; make one with export")
         self.card = ModelCard.from_json(properties[ONNX_KEY], path)
-        given = self._session.get_inputs()[0]
+        given, taken = self._session.get_inputs()[0], self._session.get_outputs()[0]
         self._input = given.name
-        check_graph(path, self.card, given.shape, np.uint8 if given.type == "tensor(uint8)" else given.type)
+        kind = np.uint8 if given.type == "tensor(uint8)" else given.type
+        check_graph(path, self.card, given.shape, kind, taken.shape)
 
     def run(self, pixels: Image) -> Probabilities:
         """uint8 [size, size, 3] RGB -> float32 [labels]."""

@@ -15,7 +15,7 @@ from edge.values import Box, Face, Image
 WORKING_SIDE = 480
 SMALLEST = 32
 SCALE_STEP = 1.2
-NEIGHBOURS = 5
+NEIGHBOURS = 6
 
 
 class Haar:
@@ -34,7 +34,8 @@ class Haar:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
         scale = max(1.0, max(grey.shape) / WORKING_SIDE)
         if scale > 1:
-            grey = cv2.resize(grey, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+            size = [max(1, round(side / scale)) for side in (grey.shape[1], grey.shape[0])]
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         found = self._cascade.detectMultiScale(
             grey, scaleFactor=SCALE_STEP, minNeighbors=NEIGHBOURS, minSize=(SMALLEST, SMALLEST)
         )

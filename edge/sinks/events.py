@@ -61,7 +61,11 @@ class Events:
             raise OutputError(f"cannot write events to {self._target}: {error.strerror}") from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._closing.close()
+        try:
+            self._closing.close()  # flushes once more
+        except OSError as failed:
+            if kind is None:
+                raise OutputError(f"cannot write events to {self._target}: {failed.strerror}") from failed
 
 
 class Console:
@@ -85,7 +89,9 @@ class Console:
                 print(
                     f"{frame.time_s:7.2f} s  face {reading.id}: {reading.emotion} {reading.confidence:.0%}", flush=True
                 )
-        self._shown |= {reading.id: reading.emotion for reading in readings}
+            self._shown[reading.id] = reading.emotion
+        while len(self._shown) > 100:  # ids never come twice: forget the oldest
+            del self._shown[next(iter(self._shown))]
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         pass

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from edge.errors import OutputError, UsageError
+from edge.files import whole_file
 from edge.opencv import cv2
 from edge.values import Frame, Reading
 
@@ -28,7 +30,7 @@ class VideoFile:
         if path.is_dir() or not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: no such folder, or a folder itself; choose another place")
         self._path, self._fps = path, fps
-        self._beside = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
         self._writer: cv2.VideoWriter | None = None
         self._written = 0
         self._size = (0, 0)
@@ -57,9 +59,21 @@ class VideoFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._writer is not None:
             self._writer.release()
-        if self._written and self._beside.stat().st_size:
+        whole = self._is_whole()
+        if whole:
             self._beside.replace(self._path)
         self._beside.unlink(missing_ok=True)
+        if self._written and not whole and kind is None:
+            raise OutputError(f"cannot write {self._path}: the recording came out damaged; is the disk full?")
+
+    def _is_whole(self) -> bool:
+        """OpenCV's writer never says that a write failed; a file that it cannot read again did."""
+        if not self._written:
+            return False
+        again = cv2.VideoCapture(str(self._beside))
+        whole = again.isOpened() and again.get(cv2.CAP_PROP_FRAME_COUNT) >= self._written and again.read()[0]
+        again.release()
+        return bool(whole)
 
 
 class PictureFolder:
@@ -81,11 +95,9 @@ class PictureFolder:
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         path = self._folder / (frame.name or f"{frame.index}.png")
-        encoded, data = cv2.imencode(path.suffix, frame.image)
-        try:
-            path.write_bytes(data.tobytes() if encoded else b"")
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}; choose another folder") from error
+        _, data = cv2.imencode(path.suffix, frame.image)
+        with whole_file(path) as beside:
+            beside.write_bytes(data.tobytes())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -23,7 +24,18 @@ def unavailable() -> str | None:
     gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
     if any("NONE" in line for line in gui):
         return "this OpenCV is headless (windows: pip uninstall opencv-python-headless; pip install '.[desktop]')"
+    if sys.platform.startswith("linux") and not _display_answers():
+        return "the display does not answer"
     return None
+
+
+def _display_answers() -> bool:
+    """Try it in a child: on a display that does not answer, Qt ends the process that asks."""
+    program = "import cv2; cv2.namedWindow('x')"
+    try:
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 class Window:
@@ -45,13 +57,19 @@ class Window:
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         if not self._shown:
             cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
-        elif cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        elif not self._visible():
             self._stop.set()
             return
         self._shown = True
         cv2.imshow(TITLE, frame.image)
-        if cv2.waitKey(0 if frame.name else 1) & 0xFF in (ord("q"), ESCAPE):  # a picture waits for any key
+        key = cv2.waitKey(1)
+        while frame.name and key < 0 and self._visible() and not self._stop.is_set():  # a picture waits for any key
+            key = cv2.waitKey(50)
+        if key & 0xFF in (ord("q"), ESCAPE):
             self._stop.set()
+
+    def _visible(self) -> bool:
+        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         cv2.destroyAllWindows()

@@ -5,13 +5,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 from edge import camera
 from edge.camera import open_source
 from edge.errors import SourceError
+from edge.opencv import cv2
 
 
 class FakeCapture:

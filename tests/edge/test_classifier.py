@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from edge.classifier import SHIPPED, Classifier, open_backend
 from edge.demo import PHOTOGRAPH
 from edge.detectors.haar import Haar
 from edge.labels import EMOTIONS
+from edge.opencv import cv2
 from tests.conftest import shared
 from train.data import load
 from train.evaluate import predict

@@ -6,12 +6,12 @@ import json
 import threading
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.draw import annotate
 from edge.labels import EMOTIONS
+from edge.opencv import cv2
 from edge.sinks import window
 from edge.sinks.events import Events, event
 from edge.sinks.video import VideoFile
@@ -136,7 +136,28 @@ def test_no_display_is_found_out_by_looking(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:      NONE\n")
     assert "headless" in str(window.unavailable())
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:      QT5\n")
+    monkeypatch.setattr(window, "_display_answers", lambda: True)
     assert window.unavailable() is None
+    monkeypatch.setattr(window, "_display_answers", lambda: False)
+    assert "does not answer" in str(window.unavailable())
+
+
+def test_a_picture_in_a_window_waits_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("namedWindow", "resizeWindow", "destroyAllWindows", "imshow"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1)
+    stop, polls = threading.Event(), []
+
+    def nobody_presses_a_key(_: int) -> int:
+        polls.append(1)
+        if len(polls) == 5:
+            stop.set()  # as a signal handler does
+        return -1
+
+    monkeypatch.setattr(cv2, "waitKey", nobody_presses_a_key)
+    with window.Window(stop) as sink:
+        sink.write(frame(name="a.jpg"), [])
+    assert len(polls) == 5
 
 
 def test_a_reader_that_goes_away_ends_the_events(monkeypatch: pytest.MonkeyPatch) -> None:

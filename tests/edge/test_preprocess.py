@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
+from edge.opencv import cv2
 from edge.preprocess import crop, to_input
 from edge.values import Box
 

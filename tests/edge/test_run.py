@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import cv2
 import pytest
 
 from edge.demo import PHOTOGRAPH
+from edge.opencv import cv2
 from tests.conftest import ROOT, shared
 
 HEADLESS = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
@@ -24,7 +27,7 @@ def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=cwd, env=HEADLESS, capture_output=True, text=True, timeout=120)
 
 
-def events(path: Path) -> list[dict[str, object]]:
+def events(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -46,13 +49,22 @@ def test_the_demo_without_a_display_writes_a_video_and_says_so(tmp_path: Path) -
     assert frames_of(tmp_path / "demo.mp4") == 20
     read = events(tmp_path / "e.jsonl")
     assert [event["frame"] for event in read] == list(range(20))
-    assert all(len(event["faces"]) == 1 for event in read)  # type: ignore[arg-type]
+    assert all(len(event["faces"]) == 1 for event in read)
     stats = json.loads((tmp_path / "stats.json").read_text())
     assert stats["frames"] == 20
     assert stats["fps"] > 0
     assert {"capture", "detect", "classify", "draw"} <= set(stats["stages_ms"])
     assert stats["age_ms"]["p50"] >= stats["stages_ms"]["detect"]["p50"]
     assert (stats["detector"], stats["dropped"], stats["threads"]) == ("haar", 0, 1)
+
+
+def test_the_demo_shows_one_face_throughout(tmp_path: Path) -> None:
+    assert run("--source", "demo", "--no-display", "--events", tmp_path / "events").returncode == 0
+    read = events(tmp_path / "events")
+    faces = [event["faces"] for event in read]
+    assert [len(found) for found in faces] == [1] * 300
+    assert {found[0]["id"] for found in faces} == {1}
+    assert sum(found[0]["emotion"] == "happy" for found in faces) > 270
 
 
 def test_the_same_clip_gives_the_same_events_byte_for_byte(tmp_path: Path) -> None:
@@ -141,18 +153,48 @@ def test_real_clips(tmp_path: Path, clip: str, at_least: float, at_most: float) 
     assert at_least <= share <= at_most
 
 
-@pytest.mark.parametrize("module", ["edge.run", "benchmarks.__main__", "train.data", "train.metrics"])
-def test_nothing_heavy_is_imported_on_a_device(module: str) -> None:
-    blocked = ("tensorflow", "keras", "torch", "jax", "sklearn", "matplotlib", "onnx", "rich", "scipy")
+def modules_of_a_device() -> list[str]:
+    """Every module of edge and benchmarks, and those of train that the benchmarks take."""
+    packages = [importlib.import_module(name) for name in ("edge", "benchmarks")]
+    found = [
+        item.name for package in packages for item in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    ]
+    assert "edge.backends.litert" in found
+    return [*found, "train.data", "train.metrics", "train.evaluate", "train.runs"]
+
+
+def test_nothing_heavy_is_imported_on_a_device() -> None:
+    blocked = ("tensorflow", "keras", "torch", "jax", "sklearn", "matplotlib", "onnx", "onnxruntime", "rich", "scipy")
     program = f"""
-import sys
+import importlib, sys
 class Block:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {blocked!r}:
             raise ImportError(name + " is blocked")
 sys.meta_path.insert(0, Block())
-import importlib
-importlib.import_module({module!r})
+for module in {modules_of_a_device()!r}:
+    importlib.import_module(module)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_without_opencv_it_says_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    environment = {**HEADLESS, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", "from edge.run import main; main()"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "libGL" in done.stderr
+    assert "[headless]" in done.stderr
+
+
+def test_a_full_disk_is_not_silent(tmp_path: Path) -> None:
+    command = (
+        f"ulimit -f 40; {sys.executable} {ROOT}/edge/run.py --source demo --max-frames 60 --record {tmp_path}/o.mp4"
+    )
+    done = subprocess.run(["bash", "-c", limited], env=HEADLESS, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
+    assert not list(tmp_path.iterdir())

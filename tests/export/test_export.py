@@ -18,16 +18,6 @@ from train.evaluate import predict, predict_keras
 from train.zoo import build
 
 
-@pytest.fixture(scope="module")
-def exported(tiny_run: Path, drawn_data: Path) -> dict[str, Path]:
-    """The tiny run in all three forms."""
-    common = ["--model", str(tiny_run / "model.keras"), "--data", str(drawn_data), "--calibration-faces", "84"]
-    assert tflite.main(["--float32", "--int8", *common]) == 0
-    assert onnx.main(["--float32", *common]) == 0
-    names = ("emotion_float32.tflite", "emotion_int8.tflite", "emotion_float32.onnx")
-    return {name: tiny_run / name for name in names}
-
-
 def test_float_exports_equal_the_keras_model(exported: dict[str, Path], tiny_run: Path, drawn_data: Path) -> None:
     faces = load(drawn_data)["public"]
     reference = predict(tiny_run / "model.keras", faces.images)

@@ -3,14 +3,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
-from tests.conftest import drawn_face, shared
-from train.data import CSV_LABELS, load, seen_in
+from edge.opencv import cv2
+from tests.conftest import drawn_face
+from train.data import CSV_LABELS, load, seen_in, split_of
 
 
 def write_csv(path: Path, header: tuple[str, ...] = ("emotion", "pixels", "Usage")) -> Path:
@@ -61,13 +61,6 @@ def test_the_csv_has_its_own_order_of_labels(tmp_path: Path, header: tuple[str, 
         assert (faces["train"].images[faces["train"].labels == label][0] == drawn_face(label, len("Training"))).all()
 
 
-def test_a_damaged_row_is_named(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "fer2013.csv")
-    path.write_text(path.read_text() + "3,1 2 3,Training\n")
-    with pytest.raises(DataError, match="line 23"):
-        load(path)
-
-
 def test_faces_in_two_splits_are_found(drawn_data: Path) -> None:
     faces = load(drawn_data)
     learnt, judged = faces["train"], faces["public"]
@@ -91,5 +84,25 @@ def test_the_labels_of_real_faces(public_test: Path) -> None:
     }
 
 
-def test_shared_is_where_the_tests_look_for_it() -> None:
-    assert shared("README.md").is_file()
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("3,1 2 3,Training", "too few pixels"),
+        ("-1,{pixels},Training", "a label below 0"),
+        ("7,{pixels},Training", "a label above 6"),
+        ("3,{pixels},Sometimes", "an unknown split"),
+        ("3", "a row cut short"),
+        ("3,\0,Training", "a NUL"),
+    ],
+)
+def test_a_damaged_row_is_named(tmp_path: Path, row: str, why: str) -> None:
+    path = write_csv(tmp_path / "fer2013.csv")
+    path.write_text(path.read_text() + row.format(pixels=" ".join(["7"] * 48 * 48)) + "\n")
+    with pytest.raises(DataError, match=r"line 2[23]"):
+        load(path)
+
+
+def test_a_set_without_a_validation_split_says_how_to_make_one(drawn_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").symlink_to(drawn_data / "train")
+    with pytest.raises(DataError, match="val/"):
+        split_of(load(tmp_path), "public", tmp_path)

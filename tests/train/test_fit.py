@@ -33,7 +33,7 @@ def test_a_run_leaves_what_it_promises(tiny_run: Path) -> None:
     assert metrics["accuracy"] == pytest.approx(max(row["val_accuracy"] for row in history), abs=1e-6)
 
 
-@pytest.mark.parametrize("epochs_done", [1, 3], ids=["after the head", "amid fine-tuning"])
+@pytest.mark.parametrize("epochs_done", [1, 2, 4], ids=["amid the head", "after it", "amid fine-tuning"])
 def test_a_killed_run_goes_on_where_it_was(
     tiny_run: Path, drawn_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs_done: int
 ) -> None:
