@@ -32,7 +32,7 @@ def test_speed_alone_where_there_is_no_data(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_models_side_by_side_on_the_same_faces(exported: dict[str, Path], drawn_data: Path, tmp_path: Path) -> None:
-    """Each is compared with the float32 file of its own Keras model and format, whatever the order; others with none."""
+    """Each is compared with the float32 file of its own Keras model and format, whatever their order, or with none."""
     names = ["emotion_int8.tflite", "emotion_float32.onnx", "emotion_float32.tflite"]
     models = ["--models", str(SHIPPED), *(str(exported[name]) for name in names)]
     assert main([*models, "--data", str(drawn_data), "--out", str(tmp_path / "report"), *FAST]) == 0

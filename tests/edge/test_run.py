@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import pkgutil
+import shlex
 import signal
 import subprocess
 import sys
@@ -191,10 +192,10 @@ def test_without_opencv_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_not_silent(tmp_path: Path) -> None:
-    command = (
-        f"ulimit -f 40; {sys.executable} {ROOT}/edge/run.py --source demo --max-frames 60 --record {tmp_path}/o.mp4"
-    )
-    done = subprocess.run(["bash", "-c", limited], env=HEADLESS, capture_output=True, text=True, timeout=60)
+    arguments = ["--source", "demo", "--max-frames", "60", "--record", str(tmp_path / "o.mp4")]
+    limited = shlex.join([sys.executable, str(ROOT / "edge/run.py"), *arguments])
+    command = ["bash", "-c", f"ulimit -f 40; {limited}"]
+    done = subprocess.run(command, env=HEADLESS, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "damaged" in done.stderr
     assert not list(tmp_path.iterdir())
