@@ -100,7 +100,9 @@ def export(form: Format, args: argparse.Namespace) -> int:
                 training_data="FER-2013, split Training; epoch chosen on PublicTest",
                 licence=LICENCE,
                 keras_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-                calibration=describe(calibration) if calibration and precision == "int8" else None,
+                calibration={**describe(calibration), "bias_correction": True}
+                if calibration and precision == "int8"
+                else None,
                 versions={name: importlib.metadata.version(name) for name in ("keras", *form.packages)},
             )
             with whole_file(out) as beside:

@@ -16,6 +16,7 @@ from edge.card import CARD_FILE, LABELS_FILE, ModelCard
 from edge.errors import DataError, ModelError
 from export import command
 from export.calibrate import inputs
+from export.correct import corrected
 from train.data import FaceSet
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def convert(model: keras.Model, precision: str, calibration: FaceSet | None) -> 
     if calibration is None:
         raise DataError("int8 needs calibration faces, found none; give a data set with --data")
     faces, size = calibration, model.input_shape[1]
-    converter = tf.lite.TFLiteConverter.from_keras_model(command.serving_model(model, "float32"))
+    serving = command.serving_model(corrected(model, faces), "float32")
+    converter = tf.lite.TFLiteConverter.from_keras_model(serving)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: inputs(faces, size)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

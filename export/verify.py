@@ -31,7 +31,7 @@ class Limits:
 
 LIMITS = {
     "float32": Limits(agreement=0.999, accuracy_loss=0.001, difference=1e-3),
-    "int8": Limits(agreement=0.93, accuracy_loss=0.01, difference=1.0),
+    "int8": Limits(agreement=0.95, accuracy_loss=0.01, difference=1.0),
 }
 
 

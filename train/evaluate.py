@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.arguments import ArgumentParser
 from edge.classifier import Backend, Classifier, open_backend
@@ -52,14 +53,18 @@ def predict_backend(backend: Backend, images: Image, advance: Advance = nothing)
     return np.stack(rows)[:, order]
 
 
+def keras_inputs(images: Image, size: int) -> npt.NDArray[np.float32]:
+    """Faces uint8 [n, 48, 48] -> float32 [n, size, size, 3], through the device's own preprocessing."""
+    return np.stack([to_input(image, size) for image in images]).astype(np.float32)
+
+
 def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing) -> Probabilities:
-    """Probabilities [n, 7] of a Keras model, through the device's own preprocessing."""
+    """Probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48]; `advance` is called for each."""
     size = model.input_shape[1]
     rows = []
     for start in range(0, len(images), PREDICT_BATCH):
         batch = images[start : start + PREDICT_BATCH]
-        inputs = np.stack([to_input(image, size) for image in batch]).astype(np.float32)
-        rows.append(np.asarray(model.predict_on_batch(inputs)))
+        rows.append(np.asarray(model.predict_on_batch(keras_inputs(batch, size))))
         for _ in batch:
             advance()
     return np.concatenate(rows)

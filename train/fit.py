@@ -15,8 +15,9 @@ from edge.files import write_json
 from edge.labels import EMOTIONS
 from train.augment import NONE, Augmentation, augment
 from train.data import FaceSet
-from train.runs import Recipe, checkpoint, load_model, read_history, save_model, write_history
-from train.zoo import BACKBONE, build
+from train.evaluate import keras_inputs
+from train.runs import BACKBONE, Recipe, checkpoint, load_model, read_history, save_model, write_history
+from train.zoo import build
 
 
 class Batches(keras.utils.PyDataset):
@@ -35,7 +36,10 @@ class Batches(keras.utils.PyDataset):
         start = index * self.recipe.batch
         picked = self._order()[start : start + self.recipe.batch]
         rng = np.random.default_rng([self.recipe.seed, self.epoch, index])
-        images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
+        if self.limits == NONE:
+            images = keras_inputs(self.faces.images[picked], self.recipe.size)
+        else:
+            images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
         return images, np.eye(len(EMOTIONS), dtype=np.float32)[self.faces.labels[picked]]
 
     def _order(self) -> np.ndarray:

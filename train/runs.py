@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 RUNS = Path("runs")
+SCALE, BACKBONE = "scale", "backbone"  # layers of every model: pixels to -1..1, then the (pretrained) network
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def load_model(path: Path) -> keras.Model:
     square = isinstance(taken, tuple) and len(taken) == 4 and taken[1] == taken[2] is not None and taken[3] == 3
     if not square or given != (None, len(EMOTIONS)):
         raise ModelError(f"expected square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {taken} and {given}")
+    if not {SCALE, BACKBONE} <= {layer.name for layer in model.layers}:
+        raise ModelError(f"expected a model made by train (layers {SCALE}, {BACKBONE}), found another in {path}")
     return model
 
 

@@ -12,8 +12,8 @@ import keras
 
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
+from train.runs import BACKBONE, SCALE
 
-BACKBONE = "backbone"  # the name of the pretrained part inside every model
 BATCH_NORM_MOMENTUM = 0.95
 
 
@@ -54,7 +54,7 @@ def build(arch: str, size: int, weights: str, dropout: float) -> keras.Model:
         raise ModelError(f"expected {arch} weights without top, could not load {weights}: {reason}") from error
     _calm_batch_norm(backbone)
     inputs = keras.Input((size, size, 3), name="pixels")
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name=SCALE)(inputs)
     x = backbone(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)

@@ -12,9 +12,10 @@ import pytest
 from edge.card import ModelCard
 from edge.classifier import open_backend
 from edge.labels import EMOTIONS
-from export import onnx, tflite, verify
+from export import calibrate, correct, onnx, tflite, verify
 from train.data import FaceSet, load
-from train.evaluate import predict, predict_keras
+from train.evaluate import keras_inputs, predict, predict_keras
+from train.runs import load_model
 from train.zoo import build
 
 
@@ -99,3 +100,19 @@ def test_mobilenet_v2_keeps_its_probabilities_in_every_form(drawn_data: Path, tm
         assert np.abs(predict(path, faces.images) - reference).max() < tolerance
     assert (tmp_path / "float32.tflite").stat().st_size < 9.0e6
     assert (tmp_path / "int8.tflite").stat().st_size < 2.8e6
+
+
+def test_bias_correction_gives_each_channel_its_mean_back(tiny_run: Path, drawn_data: Path) -> None:
+    """With kernels rounded as int8 rounds them, the mean of each corrected channel is that of the float model."""
+    model, faces = load_model(tiny_run / "model.keras"), calibrate.sample(load(drawn_data)["train"], 84)
+    pairs = correct.convolutions(model.get_layer("backbone"))
+    copies = correct.convolutions(correct.corrected(model, faces).get_layer("backbone"))
+    assert len(pairs) == len(copies) == 4
+    probe = keras.Model(model.get_layer("backbone").input, [conv.input for conv, _ in pairs])
+    found = probe(model.get_layer("scale")(keras_inputs(faces.images, 32)), training=False)
+    for (conv, norm), (_, corrected), x in zip(pairs, copies, found, strict=True):
+        before = np.asarray(norm(conv(x))).mean(axis=(0, 1, 2))
+        conv.kernel.assign(correct.rounded(conv))
+        rounded, mended = (np.asarray(each(conv(x))).mean(axis=(0, 1, 2)) for each in (norm, corrected))
+        assert np.abs(rounded - before).max() > 1e-4
+        np.testing.assert_allclose(mended, before, atol=1e-5)
