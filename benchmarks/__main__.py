@@ -107,7 +107,7 @@ def _load(files: list[Path], threads: int) -> tuple[list[Backend], list[dict[str
         backend = open_backend(file, threads)
         load_ms = 1000 * (time.perf_counter() - start)
         described = {
-            "file": str(file),
+            "file": _short(file),
             "format": file.suffix[1:],
             "precision": backend.card.precision,
             "runtime": backend.name,
@@ -121,6 +121,12 @@ def _load(files: list[Path], threads: int) -> tuple[list[Backend], list[dict[str
     for model in models:
         model["base"] = _base(model, models)
     return [backend for backend, _ in loaded], models
+
+
+def _short(file: Path) -> str:
+    """The path as seen from here, where the file is below: reports travel, machines do not."""
+    here = Path.cwd()
+    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
 
 
 def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> str | None:

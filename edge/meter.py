@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+STAGES = ("capture", "detect", "classify", "track", "draw", "output")  # in the order of a frame's way
 KEPT = 10_000  # percentiles are over the last so many frames, so that days of running take no more memory
 
 
@@ -53,7 +54,7 @@ class Meter:
             "frames": self.frames,
             "seconds": round(seconds, 3),
             "fps": round(_rate(self.frames, seconds), 2),
-            "stages_ms": {name: _percentiles(times) for name, times in self._stages.items()},
+            "stages_ms": {name: _percentiles(self._stages[name]) for name in STAGES if name in self._stages},
             "age_ms": _percentiles(self._ages),
         }
 
