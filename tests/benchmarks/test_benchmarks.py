@@ -31,8 +31,11 @@ def test_speed_alone_where_there_is_no_data(tmp_path: Path, monkeypatch: pytest.
     assert "%" not in text.split("## The loop")[0].replace("95%", "")
 
 
-def test_models_side_by_side_on_the_same_faces(exported: dict[str, Path], drawn_data: Path, tmp_path: Path) -> None:
+def test_models_side_by_side_on_the_same_faces(
+    exported: dict[str, Path], drawn_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each is compared with the float32 file of its own Keras model and format, whatever their order, or with none."""
+    monkeypatch.chdir(tmp_path)  # reports name files as seen from here
     names = ["emotion_int8.tflite", "emotion_float32.onnx", "emotion_float32.tflite"]
     models = ["--models", str(SHIPPED), *(str(exported[name]) for name in names)]
     assert main([*models, "--data", str(drawn_data), "--out", str(tmp_path / "report"), *FAST]) == 0
