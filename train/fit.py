@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.files import write_json
@@ -31,7 +32,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-len(self.faces) // self.recipe.batch)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Float32 [b, size, size, 3] and one-hot float32 [b, 7]."""
         start = index * self.recipe.batch
         picked = self._order()[start : start + self.recipe.batch]
@@ -42,7 +43,7 @@ class Batches(keras.utils.PyDataset):
             images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
         return images, np.eye(len(EMOTIONS), dtype=np.float32)[self.faces.labels[picked]]
 
-    def _order(self) -> np.ndarray:
+    def _order(self) -> npt.NDArray[np.int64]:
         if self.limits == NONE:
             return np.arange(len(self.faces))
         return np.random.default_rng([self.recipe.seed, self.epoch]).permutation(len(self.faces))
