@@ -73,7 +73,14 @@ def train(args: argparse.Namespace) -> int:
     faces = data.load(path, ("train", "public"))
     learn, choose = data.split_of(faces, "train", path), data.split_of(faces, "public", path)
     print(f"{len(learn)} faces to learn from, {len(choose)} (PublicTest) to choose the epoch on; run folder {folder}")
-    history = fit.fit(learn, choose, recipe, folder, verbose=1 if sys.stdout.isatty() else 2)
+    try:
+        history = fit.fit(learn, choose, recipe, folder, verbose=1 if sys.stdout.isatty() else 2)
+    except KeyboardInterrupt:
+        done = len(runs.read_history(folder))
+        print(
+            f"\ninterrupted after {done} epochs; go on with: python -m train --resume --out {folder}", file=sys.stderr
+        )
+        return 130
     metrics = judge(choose, predict(folder / "model.keras", choose.images), learn)
     metrics["seconds"] = sum(row["seconds"] for row in history)
     plots.curves(history, folder / "curves.png")

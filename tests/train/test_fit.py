@@ -35,13 +35,19 @@ def test_a_run_leaves_what_it_promises(tiny_run: Path) -> None:
 
 @pytest.mark.parametrize("epochs_done", [1, 2, 4], ids=["amid the head", "after it", "amid fine-tuning"])
 def test_a_killed_run_goes_on_where_it_was(
-    tiny_run: Path, drawn_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs_done: int
+    tiny_run: Path,
+    drawn_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epochs_done: int,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Cut after some epochs and resumed, it ends with the weights of the run that was never cut."""
     cut = tmp_path / "cut"
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "on_epoch_begin", _dies_at(epochs_done))
         assert main([*tiny_arguments(drawn_data), "--out", str(cut)]) == 130
+    assert f"after {epochs_done} epochs; go on with: python -m train --resume" in capfd.readouterr().err
     assert not (cut / "metrics.json").exists()
     assert len(read_history(cut)) == epochs_done
     assert main(["--resume", "--out", str(cut)]) == 0
