@@ -20,7 +20,7 @@ from edge.arguments import ArgumentParser, whole
 from edge.camera import open_source
 from edge.classifier import BACKENDS, SHIPPED, Backend, open_backend
 from edge.demo import demo_images
-from edge.detectors.haar import Haar
+from edge.detector import open_detector
 from edge.errors import exit_status
 from edge.files import check_writable, whole_file, write_json
 from edge.preprocess import crop
@@ -141,7 +141,7 @@ def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> str | None:
 def _demo_faces() -> list[Image]:
     """The face of the demo, for latency where no data set is at hand."""
     pictures = list(demo_images(SAMPLES))
-    return [crop(picture, face.box) for picture in pictures for face in Haar().detect(picture)[:1]]
+    return [crop(picture, face.box) for picture in pictures for face in open_detector("haar").detect(picture)[:1]]
 
 
 def _judge(

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge.camera import open_source
 from edge.classifier import Backend, Classifier
-from edge.detectors.haar import Haar
+from edge.detector import open_detector
 from edge.meter import Meter
 from edge.pipeline import Pipeline, loop
 from edge.values import Frame
@@ -24,7 +24,7 @@ def measure(backend: Backend, source: str, frames: int, advance: Advance = nothi
         return frame
 
     meter = Meter()
-    pipeline = Pipeline(Haar(), Classifier(backend), meter)
+    pipeline = Pipeline(open_detector("haar"), Classifier(backend), meter)
     with open_source(source) as opened:
         loop(map(seen, islice(opened, frames)), pipeline, [])
     resolution = " ".join(f"{width}x{height}" for width, height in sorted(sizes))

@@ -88,10 +88,10 @@ class Pictures(Source):
         if not self._files:
             raise SourceError(f"expected pictures ({' '.join(sorted(PICTURES))}) in {path}, found none")
         if len(self._files) == 1:
-            _read_picture(self._files[0])
+            read_picture(self._files[0])
 
     def _images(self) -> Iterator[tuple[Image, str | None]]:
-        return ((_read_picture(file), file.name) for file in self._files)
+        return ((read_picture(file), file.name) for file in self._files)
 
 
 class Video(Source):
@@ -216,7 +216,7 @@ def paced(source: Source) -> Iterator[Frame]:
         yield replace(frame, captured_s=time.monotonic())  # as if the camera had given it now
 
 
-def _read_picture(file: Path) -> Image:
+def read_picture(file: Path) -> Image:
     image = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if image is None:
         raise SourceError(f"expected a picture, cannot decode {file}; remove it or fetch it again")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Backend(Protocol):
 
     name: str
     card: ModelCard
+    raw: Callable[..., Any]  # the library call inside, which the benchmarks time alone
 
     def __init__(self, path: Path, threads: int) -> None: ...
 

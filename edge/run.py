@@ -22,19 +22,23 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edge.arguments import ArgumentParser, whole
+from edge.arguments import ArgumentParser, fraction, whole
 from edge.camera import Source, open_source, paced
-from edge.classifier import SHIPPED, Classifier, open_backend
-from edge.detectors.haar import Haar
+from edge.classifier import SHIPPED, Backend, Classifier, open_backend
+from edge.detector import DETECTORS, open_detector
 from edge.errors import UsageError, exit_status
+from edge.fastest import fastest
 from edge.files import check_writable, write_json
 from edge.meter import Meter
+from edge.opencv import cv2
 from edge.pipeline import Pipeline, loop
 from edge.sinks.events import Console, Events
 from edge.sinks.video import PictureFolder, VideoFile
 from edge.sinks.window import Window, unavailable
+from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.values import Frame
 
+DETECTING_CORES = 4  # Haar gains little from more
 DEMO_RECORDING = Path("demo.mp4")
 
 
@@ -43,8 +47,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--source", default="0", help="demo, a camera's number, /dev/videoN, a URL, a video, a picture or a folder"
     )
-    parser.add_argument("--model", type=Path, default=SHIPPED, help=".tflite or .onnx file made by export")
-    parser.add_argument("--detector", default="auto", choices=["auto", "haar"], help="auto is haar")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=SHIPPED,
+        help=".tflite or .onnx file made by export; auto or a folder: the fastest of those nearly as true as the best",
+    )
+    parser.add_argument(
+        "--detector", default="auto", choices=["auto", *DETECTORS], help="auto: blazeface, if its model is at hand"
+    )
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's model file")
+    parser.add_argument(
+        "--detect-every", type=whole(1), metavar="N", help="full detections; between, faces are followed"
+    )
     parser.add_argument("--no-display", action="store_true", help="show no window")
     parser.add_argument(
         "--record", type=Path, metavar="OUT", help="annotated video, or a folder where the source is pictures"
@@ -53,7 +68,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
     parser.add_argument("--max-frames", type=whole(1), metavar="N", help="end after so many frames")
     parser.add_argument(
-        "--threads", type=whole(1, 64), default=1, help="of the classifier; more pays only for big models"
+        "--threads", type=whole(1, 64), metavar="N", help="cores to use; if not given, 1 to classify, up to 4 to detect"
+    )
+    parser.add_argument(
+        "--uncertain-below", type=fraction, default=UNCERTAIN_BELOW, metavar="P", help="probability of an emotion"
     )
     return parser.parse_args(argv)
 
@@ -66,10 +84,14 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Open everything, loop, close everything, tell how fast it was."""
     _check_outputs(args)
-    classifier = Classifier(open_backend(args.model, args.threads))
+    cv2.setNumThreads(args.threads or min(DETECTING_CORES, os.cpu_count() or 1))
+    args.threads = args.threads or 1
+    classifier = Classifier(_open_model(args))
     no_window = "--no-display" if args.no_display else unavailable()
     meter = Meter()
-    pipeline = Pipeline(Haar(), classifier, meter)
+    detector = open_detector(args.detector, args.detector_model)
+    smoother = Smoother(uncertain_below=args.uncertain_below)
+    pipeline = Pipeline(detector, classifier, meter, args.detect_every, smoother)
     with contextlib.ExitStack() as closing:
         source = closing.enter_context(open_source(args.source, endless_demo=no_window is None))
         closing.enter_context(stop_on_signals(source.stop))
@@ -80,6 +102,16 @@ def run(args: argparse.Namespace) -> int:
         finally:  # also when a camera dies: the summary of what was seen until then is not lost
             _report(args, source, pipeline)
     return 0
+
+
+def _open_model(args: argparse.Namespace) -> Backend:
+    """The model asked for; where it is to be chosen, `args.model` becomes the chosen one, and the choice is told."""
+    if args.model != Path("auto") and not args.model.is_dir():
+        return open_backend(args.model, args.threads)
+    folder = args.model if args.model.is_dir() else SHIPPED.parent
+    args.model, backend, why = fastest(folder, args.threads)
+    print(why, file=sys.stderr if "-" in (args.events or []) else sys.stdout)
+    return backend
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
@@ -134,6 +166,7 @@ def _limited(frames: Iterable[Frame], most: int | None) -> Iterator[Frame]:
 
 def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline) -> None:
     stats = pipeline.meter.stats() | {
+        "detections": pipeline.tracker.detections,
         "dropped": source.dropped,
         "rss_mb": _resident_mb(),
         "model": str(args.model),

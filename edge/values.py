@@ -12,6 +12,9 @@ Image: TypeAlias = npt.NDArray[np.uint8]  # [height, width] grey or [height, wid
 Probabilities: TypeAlias = npt.NDArray[np.float32]  # [7] in the order of the model's labels, sum 1
 
 
+UNCERTAIN = "uncertain"  # shown in place of an emotion where no one is probable enough
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle in pixels of the full frame; x and y are its left and top edge."""
@@ -24,6 +27,13 @@ class Box:
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
             raise ValueError(f"a box needs a positive width and height, found {self.width}x{self.height}")
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    def moved(self, right: int, down: int) -> Box:
+        return Box(self.x + right, self.y + down, self.width, self.height)
 
     def iou(self, other: Box) -> float:
         """Intersection over union, 0..1."""
@@ -62,11 +72,20 @@ class Reading:
     face: Face
     labels: tuple[str, ...]
     probabilities: Probabilities
+    shown: str | None = None  # the name to show, where it is not just the most probable one; see edge.smoother
 
     @property
     def emotion(self) -> str:
-        return self.labels[int(self.probabilities.argmax())]
+        """One of the labels, or `uncertain`."""
+        return self.shown or self.labels[int(self.probabilities.argmax())]
 
     @property
     def confidence(self) -> float:
+        """The probability of that emotion; where it is uncertain, of the most probable one."""
+        if self.shown in self.labels:
+            return float(self.probabilities[self.labels.index(self.shown)])
         return float(self.probabilities.max())
+
+    def __str__(self) -> str:
+        box = self.face.box
+        return f"{self.emotion} {self.confidence:.0%} at {box.x},{box.y} {box.width}x{box.height}"

@@ -33,18 +33,25 @@ def _interpreter_class() -> tuple[str, Any]:
     )
 
 
+def open_interpreter(path: Path, threads: int) -> tuple[str, Any]:
+    """The runtime's name and an interpreter with its tensors allocated; ModelError where it cannot load the file."""
+    name, interpreter_class = _interpreter_class()
+    try:
+        with quiet():
+            interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"expected a TFLite model, cannot load {path}: {str(error).splitlines()[0]}") from error
+    return name, interpreter
+
+
 class LiteRT:
     """One interpreter, created once, with its tensors allocated."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self.name, interpreter_class = _interpreter_class()
         self.card = read_tflite_card(path)
-        try:
-            with quiet():
-                self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"expected a TFLite model, cannot load {path}: {str(error).splitlines()[0]}") from error
+        self.name, self._interpreter = open_interpreter(path, threads)
+        self.raw = self._interpreter.invoke
         given, taken = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._input, self._output = given[0]["index"], taken[0]["index"]
         self._scale, self._zero_point = taken[0]["quantization"]
@@ -53,7 +60,7 @@ class LiteRT:
     def run(self, pixels: Image) -> Probabilities:
         """uint8 [size, size, 3] RGB -> float32 [labels]; a quantized output is dequantized here, and only here."""
         self._interpreter.set_tensor(self._input, pixels[None])
-        self._interpreter.invoke()
+        self.raw()
         values = self._interpreter.get_tensor(self._output)[0]
         if self._scale:
             return (values.astype(np.float32) - self._zero_point) * np.float32(self._scale)

@@ -53,7 +53,7 @@ def test_a_training_face_is_only_enlarged() -> None:
 
 def test_a_sharp_face_loses_the_detail_that_training_faces_lack() -> None:
     face = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
-    large = cv2.resize(face, (480, 480), interpolation=cv2.INTER_NEAREST)
+    large = cv2.resize(face, (384, 384), interpolation=cv2.INTER_NEAREST)
     assert (to_input(large, 96) == to_input(face, 96)).all()
 
 

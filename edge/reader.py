@@ -1,0 +1,46 @@
+"""Emotions of the faces in a picture, in three lines.
+
+from edge.reader import EmotionReader
+for reading in EmotionReader().read("photo.jpg"):
+    print(reading)                                  # happy 89% at 231,63 181x181
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from edge.camera import read_picture
+from edge.classifier import SHIPPED, Classifier, open_backend
+from edge.detector import open_detector
+from edge.meter import Meter
+from edge.pipeline import Pipeline
+from edge.values import Frame, Image, Reading
+
+
+class EmotionReader:
+    """Detector and classifier, opened once.
+
+    `detector` is auto, haar, blazeface or mediapipe; `detector_model` is BlazeFace's file. Raises EmotionError.
+    """
+
+    def __init__(
+        self,
+        model: Path | str = SHIPPED,
+        detector: str = "auto",
+        detector_model: Path | str | None = None,
+        threads: int = 1,
+    ) -> None:
+        finder = open_detector(detector, Path(detector_model) if detector_model else None)
+        self._pipeline = Pipeline(finder, Classifier(open_backend(Path(model), threads)), Meter())
+        self._frames = 0
+
+    def read(self, picture: Path | str | Image) -> list[Reading]:
+        """The faces of a picture: a file, or uint8 [height, width, 3] BGR or [height, width] grey; largest first."""
+        image = read_picture(Path(picture)) if isinstance(picture, (str, Path)) else picture
+        return self._pipeline.step(Frame(0, 0.0, time.monotonic(), image, name="picture"))
+
+    def follow(self, image: Image, time_s: float) -> list[Reading]:
+        """The faces of a video's next frame, `time_s` seconds from its start: ids, steadied over time."""
+        self._frames += 1
+        return self._pipeline.step(Frame(self._frames - 1, time_s, time.monotonic(), image))
