@@ -38,6 +38,8 @@ class Detector(Protocol):
         """The face that was inside `box` a frame ago, or None where it is not to be seen near there."""
         ...
 
+    def close(self) -> None: ...
+
 
 def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
     """A detector by its name; `auto` is blazeface where its model file is at hand, else haar.

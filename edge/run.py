@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     smoother = Smoother(uncertain_below=args.uncertain_below)
     pipeline = Pipeline(detector, classifier, meter, args.detect_every, smoother)
     with contextlib.ExitStack() as closing:
+        closing.callback(detector.close)
         source = closing.enter_context(open_source(args.source, endless_demo=no_window is None))
         closing.enter_context(stop_on_signals(source.stop))
         sinks = [closing.enter_context(sink) for sink in _sinks(args, source, no_window)]

@@ -35,6 +35,8 @@ def _interpreter_class() -> tuple[str, Any]:
 
 def open_interpreter(path: Path, threads: int) -> tuple[str, Any]:
     """The runtime's name and an interpreter with its tensors allocated; ModelError where it cannot load the file."""
+    if not path.is_file():
+        raise ModelError(f"no model at {path}; check the name")
     name, interpreter_class = _interpreter_class()
     try:
         with quiet():

@@ -69,6 +69,9 @@ class BlazeFace:
         boxes, scores = self.boxes(image)
         return largest_first(map(fer_face, boxes.tolist(), scores.tolist()))
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
     def near(self, image: Image, box: Box) -> Face | None:
         """The face that was inside `box` a frame ago; see Detector."""
         return look_near(image, box, NEAR_REACH, self.detect)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
+
 from edge.detector import largest_first, look_near
 from edge.detectors.blazeface import NEAR_REACH, fer_face, model_file
 from edge.errors import EmotionError, MissingExtra, ModelError
@@ -36,6 +38,8 @@ class MediaPipe:
         except (ValueError, RuntimeError, OSError) as error:
             raise ModelError(f"expected BlazeFace's model, mediapipe cannot load {path}") from error
         self.raw = self._detector.detect
+        with quiet():  # the first picture makes it talk
+            self.detect(np.zeros((8, 8), np.uint8))
 
     def detect(self, image: Image) -> list[Face]:
         """Faces in a [height, width, 3] BGR or [height, width] grey picture, largest first, boxes in its pixels."""
@@ -47,6 +51,10 @@ class MediaPipe:
             right, bottom = box.origin_x + box.width, box.origin_y + box.height
             faces.append(fer_face((box.origin_x, box.origin_y, right, bottom), item.categories[0].score))
         return largest_first(faces)
+
+    def close(self) -> None:
+        """Left to Python's end, mediapipe complains."""
+        self._detector.close()
 
     def near(self, image: Image, box: Box) -> Face | None:
         """The face that was inside `box` a frame ago; see Detector."""

@@ -1,0 +1,160 @@
+"""The detectors on real faces: the demo's portrait everywhere, photographs where ../shared has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.demo import PHOTOGRAPH, demo_images
+from edge.detector import Detector, open_detector
+from edge.detectors import blazeface
+from edge.detectors.blazeface import BlazeFace, fer_face, merge
+from edge.errors import EmotionError, MissingExtra, ModelError, UsageError
+from edge.opencv import cv2
+from edge.values import Box
+from tests.conftest import ROOT, SHARED, shared
+
+MODEL = "models/blaze_face_short_range.tflite"
+BY_MEDIAPIPE = json.loads(Path(__file__).with_name("mediapipe_boxes.json").read_text())  # mediapipe 1.2.2
+FACE = Box(172, 62, 102, 102)  # in the photograph of the demo, by eye
+
+
+@pytest.fixture(params=["haar", "blazeface", "mediapipe"])
+def detector(request: pytest.FixtureRequest) -> Iterator[Detector]:
+    if request.param == "mediapipe":
+        pytest.importorskip("mediapipe", reason="the mediapipe package is not installed")
+    opened = open_detector(request.param, None if request.param == "haar" else shared(MODEL))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return cv2.imread(str(PHOTOGRAPH))
+
+
+@pytest.mark.parametrize("width", [160, 320, 640, 1280, 3840])
+def test_it_finds_the_face_at_every_size(detector: Detector, photograph: np.ndarray, width: int) -> None:
+    picture = cv2.resize(photograph[:384], (width, round(width * 0.75)), interpolation=cv2.INTER_AREA)
+    across, down = picture.shape[1] / 512, picture.shape[0] / 384
+    expected = Box(round(FACE.x * across), round(FACE.y * down), round(102 * across), round(102 * down))
+    assert detector.detect(picture)[0].box.iou(expected) > 0.6
+
+
+def test_a_grey_picture_gives_what_a_coloured_one_does(detector: Detector, photograph: np.ndarray) -> None:
+    grey = cv2.cvtColor(photograph, cv2.COLOR_BGR2GRAY)
+    found, alike = detector.detect(grey), detector.detect(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    assert found == alike
+    assert found[0].box.iou(FACE) > 0.6
+
+
+@pytest.mark.parametrize("value", [0, 127, 255])
+@pytest.mark.parametrize("shape", [(480, 640, 3), (1, 1, 3), (4, 900, 3), (31, 17)])
+def test_there_is_no_face_where_nothing_is(detector: Detector, shape: tuple[int, ...], value: int) -> None:
+    assert detector.detect(np.full(shape, value, np.uint8)) == []
+
+
+def test_the_largest_face_comes_first(detector: Detector, photograph: np.ndarray) -> None:
+    small = cv2.resize(photograph[20:200, 130:310], None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    canvas = np.full((360, 480, 3), 90, np.uint8)
+    canvas[20 : 20 + small.shape[0], 20 : 20 + small.shape[1]] = small
+    canvas[120:300, 250:430] = photograph[20:200, 130:310]
+    faces = detector.detect(canvas)
+    assert len(faces) == 2
+    assert faces[0].box.width > faces[1].box.width
+
+
+def test_near_follows_the_face_of_a_moving_camera(detector: Detector) -> None:
+    frames = list(demo_images(300))
+    box = detector.detect(frames[0])[0].box
+    for number in range(1, 60):
+        face = detector.near(frames[number], box)
+        if face is None:  # Haar may miss one; the tracker then looks at the whole picture
+            face = detector.detect(frames[number])[0]
+        assert face.box.iou(detector.detect(frames[number])[0].box) > 0.5, number
+        box = face.box
+
+
+@pytest.mark.parametrize("box", [Box(-40, -40, 50, 50), Box(600, 440, 300, 300), Box(700, 500, 40, 40)])
+def test_near_the_edge_or_beyond_it_nothing_is_found(detector: Detector, box: Box) -> None:
+    assert detector.near(np.zeros((480, 640, 3), np.uint8), box) is None
+
+
+@pytest.mark.parametrize("name", BY_MEDIAPIPE)
+def test_our_blazeface_is_mediapipes(name: str) -> None:
+    picture = cv2.imread(str(shared(name) if name.startswith("media") else ROOT / name))
+    boxes, scores = BlazeFace(shared(MODEL)).boxes(picture)
+    expected = np.array(BY_MEDIAPIPE[name]).reshape(-1, 5)  # its own boxes are cut to whole pixels
+    assert len(boxes) == len(expected)
+    ours = np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
+    assert np.abs(ours - expected[:, :4]).max(initial=0) < max(2, max(picture.shape) / 500)
+    assert np.abs(scores - expected[:, 4]).max(initial=0) < 0.01
+
+
+def test_the_official_package_agrees_in_this_very_run() -> None:
+    pytest.importorskip("mediapipe", reason="the mediapipe package is not installed")
+    ours, theirs = (open_detector(name, shared(MODEL)) for name in ("blazeface", "mediapipe"))
+    for picture in demo_images(20):
+        one, other = ours.detect(picture), theirs.detect(picture)
+        assert len(one) == len(other) == 1
+        for side in ("x", "y", "width", "height"):
+            assert abs(getattr(one[0].box, side) - getattr(other[0].box, side)) <= 2
+    theirs.close()
+
+
+def test_overlapping_boxes_become_their_mean_by_score() -> None:
+    boxes = np.array([[0, 0, 10, 10], [100, 0, 110, 10], [0, 2, 10, 12]], np.float32)
+    faces, scores = merge(boxes, np.array([0.6, 0.7, 0.9], np.float32))
+    assert scores.tolist() == pytest.approx([0.9, 0.7])
+    assert faces[0].tolist() == pytest.approx([0, 1.2, 10, 11.2])  # (0.6 * 0 + 0.9 * 2) / 1.5
+    assert faces[1].tolist() == [100, 0, 110, 10]
+
+
+def test_no_box_is_no_face() -> None:
+    faces, scores = merge(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    assert (faces.shape, scores.shape) == ((0, 4), (0,))
+
+
+def test_a_blazeface_square_becomes_one_of_fer_2013() -> None:
+    assert fer_face((100, 100, 200, 200), 0.5).box == Box(92, 88, 116, 116)
+
+
+def test_auto_takes_blazeface_only_where_its_model_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(blazeface, "CACHED", tmp_path / "none.tflite")
+    assert open_detector("auto").name == "haar"
+    monkeypatch.setattr(blazeface, "CACHED", shared(MODEL))
+    assert open_detector("auto").name == "blazeface"
+
+
+def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(blazeface, "CACHED", tmp_path / "blaze.tflite")
+    monkeypatch.setattr(blazeface, "URL", "http://127.0.0.1:9/blaze.tflite")
+    with pytest.raises((ModelError, MissingExtra), match="--detector-model FILE"):
+        open_detector("blazeface")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "said"),
+    [
+        ("haar", ROOT / "README.md", "haar, which has none"),
+        ("blazeface", ROOT / "README.md", "cannot load"),
+        ("blazeface", ROOT / "edge" / "models" / "emotion_int8.tflite", "another network"),
+        ("blazeface", ROOT / "none.tflite", "no model at"),
+    ],
+)
+def test_a_wrong_model_is_refused(name: str, model: Path, said: str) -> None:
+    with pytest.raises(EmotionError, match=said) as caught:
+        open_detector(name, model)
+    assert isinstance(caught.value, (UsageError, ModelError))
+
+
+def test_every_photograph_without_a_face_is_nearly_free_of_them(detector: Detector) -> None:
+    """Animals among them. BlazeFace takes some for people; a cascade sees one in stones."""
+    shared("media/nofaces")
+    pictures = [cv2.imread(str(file)) for file in sorted((SHARED / "media" / "nofaces").iterdir())]
+    assert sum(bool(detector.detect(picture)) for picture in pictures if picture is not None) <= 6
