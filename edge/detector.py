@@ -1,8 +1,7 @@
 """Whatever finds faces, behind one protocol.
 
 A detector's box is the square that FER-2013 would have cut out around the face, whatever the detector itself marks:
-the classifier learnt from such squares. `detect` looks at the whole picture; `near` looks for one known face in its
-surroundings only, which costs Haar a thirtieth of it.
+the classifier learnt from such squares.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edge.errors import UsageError
-from edge.values import Box, Face, Image
+from edge.values import Face, Image
 
 DETECTORS = {
     "haar": "edge.detectors.haar:Haar",
     "blazeface": "edge.detectors.blazeface:BlazeFace",
     "mediapipe": "edge.detectors.mediapipe:MediaPipe",
 }
-SAME_FACE_IOU = 0.3  # two boxes that overlap so much are one face
 
 
 class Detector(Protocol):
@@ -28,14 +26,10 @@ class Detector(Protocol):
 
     name: str
     raw: Callable[..., Any]  # the library call inside, which the benchmarks time alone
-    every: int  # a full detection on each so many frames pays best; 1 where it is as cheap as a search
+    every: int  # frames from one detection to the next while faces are followed; see edge.tracker
 
     def detect(self, image: Image) -> list[Face]:
         """All faces, largest first, boxes in the picture's pixels."""
-        ...
-
-    def near(self, image: Image, box: Box) -> Face | None:
-        """The face that was inside `box` a frame ago, or None where it is not to be seen near there."""
         ...
 
     def close(self) -> None: ...
@@ -56,19 +50,6 @@ def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
     make = getattr(importlib.import_module(module), attribute)
     detector: Detector = make() if name == "haar" else make(model)
     return detector
-
-
-def look_near(image: Image, box: Box, reach: float, detect: Callable[[Image], list[Face]]) -> Face | None:
-    """Detect in the part of a picture `reach` times as wide as a box; the face there that overlaps the box most."""
-    side = max(box.width, box.height) * reach
-    left, top = (max(0, round(centre - side / 2)) for centre in box.centre)
-    right, bottom = (max(0, round(centre + side / 2)) for centre in box.centre)
-    part = image[top:bottom, left:right]
-    if not part.size:
-        return None
-    faces = [Face(face.box.moved(left, top), face.score) for face in detect(part)]
-    best = max(faces, key=lambda face: face.box.iou(box), default=None)
-    return best if best is not None and best.box.iou(box) >= SAME_FACE_IOU else None
 
 
 def largest_first(faces: Iterable[Face]) -> list[Face]:

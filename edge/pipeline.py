@@ -13,7 +13,7 @@ from edge.draw import annotate
 from edge.meter import Meter
 from edge.smoother import Smoother, steady
 from edge.tracker import Tracker
-from edge.values import Face, Frame, Probabilities, Reading
+from edge.values import Frame, Reading
 
 
 class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
@@ -39,37 +39,29 @@ class Pipeline:
         smoother: Smoother | None = None,
     ) -> None:
         self.detector, self.classifier, self.meter = detector, classifier, meter
-        self.tracker = Tracker(every or detector.every)
+        self.tracker = Tracker(detector, every)
         self._smoother = smoother or Smoother()
 
     def step(self, frame: Frame) -> list[Reading]:
         """The readings of a frame. Frames with a name are pictures, independent of each other: no memory."""
-        alone = frame.name is not None
+        image, alone = frame.image, frame.name is not None
         with self.meter.stage("detect"):
-            faces = self.detector.detect(frame.image) if alone else self.tracker.find(self.detector, frame.image)
-        probabilities = []
+            faces = dict(enumerate(self.detector.detect(image), start=1)) if alone else self.tracker.find(image)
+        probabilities = {}
         if faces:  # else the stage would be timed as free
             with self.meter.stage("classify"):
-                probabilities = [self.classifier.read(frame.image, face.box) for face in faces]
+                probabilities = {id_: self.classifier.read(image, face.box) for id_, face in faces.items()}
+        labels = self.classifier.card.labels
         with self.meter.stage("track"):
-            readings = self._unrelated(faces, probabilities) if alone else self._followed(frame, faces, probabilities)
+            if alone:
+                shown = {id_: (values, steady(values, labels)) for id_, values in probabilities.items()}
+            else:
+                self._smoother.keep(self.tracker.known())
+                time_s, update = frame.time_s, self._smoother.update
+                shown = {id_: update(id_, time_s, values, labels) for id_, values in probabilities.items()}
+            readings = [Reading(id_, face, labels, *shown[id_]) for id_, face in faces.items()]
         self.meter.reading(frame.captured_s)
         return readings
-
-    def _unrelated(self, faces: Sequence[Face], probabilities: Sequence[Probabilities]) -> list[Reading]:
-        labels = self.classifier.card.labels
-        found = enumerate(zip(faces, probabilities, strict=True), start=1)
-        return [Reading(i, face, labels, values, steady(values, labels)) for i, (face, values) in found]
-
-    def _followed(self, frame: Frame, faces: Sequence[Face], probabilities: Sequence[Probabilities]) -> list[Reading]:
-        labels = self.classifier.card.labels
-        ids = self.tracker.update(faces)
-        self._smoother.keep(self.tracker.known())
-        steadied = [
-            self._smoother.update(id_, frame.time_s, values, labels)
-            for id_, values in zip(ids, probabilities, strict=True)
-        ]
-        return [Reading(i, face, labels, *steadier) for i, face, steadier in zip(ids, faces, steadied, strict=True)]
 
 
 def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> None:

@@ -32,6 +32,22 @@ def crop(image: Image, box: Box, margin: float = 0.0) -> Image:
     return image[np.ix_(rows, columns)]
 
 
+def shrunk(image: Image, centre: tuple[float, float], width: float, size: int) -> Image:
+    """The square `width` pixels wide around a point, sampled to grey [size, size]: quick, and coarse, to compare by.
+
+    Beyond the picture its border pixels are repeated.
+    """
+    scale = size / width
+    place = np.array([[scale, 0, size / 2 - scale * centre[0]], [0, scale, size / 2 - scale * centre[1]]])
+    part = cv2.warpAffine(image, place, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return to_grey(part)
+
+
+def to_grey(image: Image) -> Image:
+    """[height, width] grey of a grey or [height, width, 3] BGR picture."""
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
+
+
 def to_face(grey: Image, face_size: int) -> Image:
     """Bring a grey face [height, width] to the training faces' resolution; a FER-2013 picture passes untouched."""
     if grey.shape == (face_size, face_size):
@@ -49,7 +65,7 @@ def to_input(face: Image, size: int, face_size: int = 48) -> Image:
     `face` is [height, width] grey or [height, width, 3] BGR, uint8; `face_size` is the resolution of the training
     faces in pixels.
     """
-    grey = to_face(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY) if face.ndim == 3 else face, face_size)
+    grey = to_face(to_grey(face), face_size)
     if size != face_size:
         grey = cv2.resize(grey, (size, size), interpolation=cv2.INTER_LINEAR)
     return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.backends.litert import open_interpreter
-from edge.detector import largest_first, look_near
+from edge.detector import largest_first
 from edge.errors import MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.quiet import quiet
@@ -35,7 +35,6 @@ SIDE = 128  # pixels of the network's input
 GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell
 MIN_SCORE = 0.5
 SAME_IOU = 0.3  # boxes that overlap more are one face
-NEAR_REACH = 2.5
 
 # From BlazeFace's square to FER-2013's: on 3,499 PublicTest faces with their border drawn out, the median BlazeFace
 # square is 0.86 as wide as the FER-2013 picture, its centre 0.06 of it lower. Moving up by all of that costs accuracy
@@ -48,7 +47,7 @@ class BlazeFace:
     """One interpreter with its tensors allocated."""
 
     name = "blazeface"
-    every = 1  # the whole picture costs as much as one face's surroundings
+    every = 5
 
     def __init__(self, model: Path | None = None) -> None:
         path = model or model_file()
@@ -71,10 +70,6 @@ class BlazeFace:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-    def near(self, image: Image, box: Box) -> Face | None:
-        """The face that was inside `box` a frame ago; see Detector."""
-        return look_near(image, box, NEAR_REACH, self.detect)
 
     def boxes(self, image: Image) -> tuple[Floats, Floats]:
         """MediaPipe's own boxes [n, 4] (left, top, right, bottom in the picture's pixels) and scores [n]."""

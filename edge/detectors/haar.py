@@ -10,23 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge.detector import largest_first, look_near
+from edge.detector import largest_first
 from edge.errors import MissingExtra
 from edge.opencv import cv2
+from edge.preprocess import to_grey
 from edge.values import Box, Face, Image
 
 WORKING_SIDES = 320, 480  # the longer side, at least and at most
 SMALLEST = 24, 1 / 15  # pixels, the cascade's own window; of the longer side
 SCALE_STEP = 1.2
 NEIGHBOURS = 6
-
-# The search near a known face: it is brought to about NEAR_FACE pixels (the cascade's own window has 24), so its cost
-# does not grow with the picture.
-NEAR_FACE = 28
-NEAR_REACH = 1.6
-NEAR_SIZES = (0.8, 1.3)  # of the face a frame ago
-NEAR_STEP = 1.1
-NEAR_NEIGHBOURS = 2  # fewer than elsewhere: that a face is here is known
 
 
 class Haar:
@@ -45,32 +38,17 @@ class Haar:
         """Faces in a [height, width, 3] BGR or [height, width] grey picture, largest first, boxes in its pixels."""
         side = max(image.shape[:2])
         scale = side / min(max(side, WORKING_SIDES[0]), WORKING_SIDES[1])
-        grey = _resize(_grey(image), scale, cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
+        grey = _resize(to_grey(image), scale, cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
         smallest = max(SMALLEST[0], round(max(grey.shape) * SMALLEST[1]))
         return _faces(self.raw(grey, SCALE_STEP, NEIGHBOURS, minSize=(smallest, smallest)), scale)
 
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def near(self, image: Image, box: Box) -> Face | None:
-        """The face that was inside `box` a frame ago; see Detector."""
-        scale = max(1.0, box.width / NEAR_FACE)
-        least, most = ((round(box.width / scale * size),) * 2 for size in NEAR_SIZES)
-
-        def detect(part: Image) -> list[Face]:
-            grey = _grey(_resize(part, scale, cv2.INTER_LINEAR))
-            return _faces(self.raw(grey, NEAR_STEP, NEAR_NEIGHBOURS, minSize=least, maxSize=most), scale)
-
-        return look_near(image, box, NEAR_REACH, detect)
-
 
 def _faces(rectangles: Iterable[Sequence[int]], scale: float) -> list[Face]:
     """The cascade's rectangles, found in a picture `scale` times as small."""
     return largest_first(Face(Box(*(round(float(value) * scale) for value in sides))) for sides in rectangles)
-
-
-def _grey(image: Image) -> Image:
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
 
 
 def _resize(image: Image, scale: float, interpolation: int) -> Image:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detector import largest_first, look_near
-from edge.detectors.blazeface import NEAR_REACH, fer_face, model_file
+from edge.detector import largest_first
+from edge.detectors.blazeface import fer_face, model_file
 from edge.errors import EmotionError, MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.quiet import quiet
@@ -19,7 +19,7 @@ class MediaPipe:
     """mediapipe's Tasks FaceDetector."""
 
     name = "mediapipe"
-    every = 1
+    every = 5
 
     def __init__(self, model: Path | None = None) -> None:
         try:
@@ -55,10 +55,6 @@ class MediaPipe:
     def close(self) -> None:
         """Left to Python's end, mediapipe complains."""
         self._detector.close()
-
-    def near(self, image: Image, box: Box) -> Face | None:
-        """The face that was inside `box` a frame ago; see Detector."""
-        return look_near(image, box, NEAR_REACH, self.detect)
 
 
 def _check_opencv() -> None:

@@ -68,22 +68,6 @@ def test_the_largest_face_comes_first(detector: Detector, photograph: np.ndarray
     assert faces[0].box.width > faces[1].box.width
 
 
-def test_near_follows_the_face_of_a_moving_camera(detector: Detector) -> None:
-    frames = list(demo_images(300))
-    box = detector.detect(frames[0])[0].box
-    for number in range(1, 60):
-        face = detector.near(frames[number], box)
-        if face is None:  # Haar may miss one; the tracker then looks at the whole picture
-            face = detector.detect(frames[number])[0]
-        assert face.box.iou(detector.detect(frames[number])[0].box) > 0.5, number
-        box = face.box
-
-
-@pytest.mark.parametrize("box", [Box(-40, -40, 50, 50), Box(600, 440, 300, 300), Box(700, 500, 40, 40)])
-def test_near_the_edge_or_beyond_it_nothing_is_found(detector: Detector, box: Box) -> None:
-    assert detector.near(np.zeros((480, 640, 3), np.uint8), box) is None
-
-
 @pytest.mark.parametrize("name", BY_MEDIAPIPE)
 def test_our_blazeface_is_mediapipes(name: str) -> None:
     picture = cv2.imread(str(shared(name) if name.startswith("media") else ROOT / name))
