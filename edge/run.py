@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edge.arguments import ArgumentParser, whole
-from edge.camera import Source, open_source, paced
+from edge.camera import open_source, paced
 from edge.classifier import SHIPPED, Classifier, open_backend
 from edge.detectors.haar import Haar
 from edge.errors import UsageError, exit_status
@@ -33,6 +33,7 @@ from edge.pipeline import Pipeline, loop
 from edge.sinks.events import Console, Events
 from edge.sinks.video import PictureFolder, VideoFile
 from edge.sinks.window import Window, unavailable
+from edge.sources.base import Source
 from edge.values import Frame
 
 DEMO_RECORDING = Path("demo.mp4")
