@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge.classifier import Classifier
-from edge.draw import annotate
+from edge.draw import annotate, lost
 from edge.meter import Meter
 from edge.smoother import Smoother
 from edge.tracker import Tracker
@@ -27,6 +27,7 @@ class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
     """An output: a context manager with one verb. `wants_picture`: the frame it is given has the readings drawn in."""
 
     wants_picture: bool
+    name: str  # where it goes, for people
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None: ...
 
@@ -63,7 +64,10 @@ class Pipeline:
 
 
 def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> None:
-    """Every frame through the pipeline and to every output, until the source ends."""
+    """Every frame through the pipeline and to every output, until the source ends.
+
+    A frame that tells of a lost camera goes to the outputs alone: there is nothing on it to read, or to measure.
+    """
     meter = pipeline.meter
     draws = any(sink.wants_picture for sink in sinks)
     incoming = iter(frames)
@@ -72,11 +76,18 @@ def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> 
             frame = next(incoming, None)
         if frame is None:
             return
+        if frame.trouble:
+            _write(sinks, replace(frame, image=lost(frame.image, frame.trouble)) if draws else frame, [])
+            continue
         readings = pipeline.step(frame)
         if draws:
             with meter.stage("draw"):
                 frame = replace(frame, image=annotate(frame.image, readings, 0 if frame.name else meter.fps_now))
         with meter.stage("output"):
-            for sink in sinks:
-                sink.write(frame, readings)
+            _write(sinks, frame, readings)
         meter.frame()
+
+
+def _write(sinks: Sequence[Sink], frame: Frame, readings: Sequence[Reading]) -> None:
+    for sink in sinks:
+        sink.write(frame, readings)

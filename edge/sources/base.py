@@ -21,7 +21,7 @@ class Source:
     dropped = 0  # frames that came while the loop was busy with another
     notice: str | None = None  # what a person should know, as a camera that gives another resolution than asked for
     folder: Path | None = None  # of pictures: the folder that their names are relative to
-    idle: Callable[[], None] | None = None  # called some ten times a second while a live source waits for a frame
+    idle: Callable[[], object] | None = None  # called some ten times a second while a live source waits for a frame
 
     def __init__(self, name: str) -> None:
         self.name = name
