@@ -16,7 +16,8 @@ from edge.values import Image
 
 # A driver that gives nothing is left after so long; until then its thread holds the device, and it cannot be reopened.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")  # seconds; a webcam on Linux
-TIMEOUTS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 3_000]  # a network stream
+# A network stream. While one is opened, OpenCV opens and closes no other video: a recording waits for it at the end.
+TIMEOUTS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 5_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 3_000]
 DEVICES, NAMES = Path("/dev"), Path("/sys/class/video4linux")
 
 

@@ -117,9 +117,11 @@ class Health:
 
     def words(self, now_s: float) -> str:
         """What is wrong, for people."""
-        if self.frozen() and not self.stalled(now_s):
+        if self.stalled(now_s):
+            return f"camera lost: no frame for {now_s - self._seen_s:.0f} s, reopening"
+        if self.frozen():
             return f"camera lost: one picture repeated for {now_s - self._changed_s:.0f} s, reopening"
-        return f"camera lost: no frame for {now_s - self._seen_s:.0f} s, reopening"
+        return "camera lost: unplugged or ended, reopening"
 
 
 def _same(a: Image, b: Image) -> bool:
@@ -156,7 +158,7 @@ class Live(Source):
         self._lost_s: float | None = None  # since when
         self._notice_s = self._retry_s = 0.0  # when the next one is due
         self._delay_s = BACKOFF_S[0]
-        self.losses, self._lost_total_s = 0, 0.0
+        self.losses, self._lost_before_s, self._lost_all_s = 0, 0.0, 0.0
 
     def __iter__(self) -> Iterator[Frame]:
         while not self.stop.is_set():
@@ -169,7 +171,7 @@ class Live(Source):
             if taken and (self._ends or not self._health.frozen()):
                 captured_s, self._image, dropped = taken
                 self.dropped += dropped
-                self._found(now_s)
+                self._lost_s, self._delay_s, self._lost_before_s = None, BACKOFF_S[0], self._lost_all_s
                 yield self._frame(captured_s, 1 + dropped)
             elif not self._ends and self._is_lost(now_s):
                 yield from self._while_lost(now_s)
@@ -190,6 +192,7 @@ class Live(Source):
         if self._lost_s is None:
             self._lost_s, self._notice_s, self._retry_s = now_s, now_s, now_s + self._delay_s
             self.losses += 1
+        self._lost_all_s = self._lost_before_s + now_s - self._lost_s
         self._reopen(now_s)
         if now_s >= self._notice_s:
             self._notice_s = now_s + NOTICE_S
@@ -211,15 +214,8 @@ class Live(Source):
         self._delay_s = min(2 * self._delay_s, BACKOFF_S[1])
         self._retry_s = now_s + self._delay_s
 
-    def _found(self, now_s: float) -> None:
-        if self._lost_s is not None:
-            self._lost_total_s += now_s - self._lost_s
-            self._lost_s, self._delay_s = None, BACKOFF_S[0]
-
     def stats(self) -> dict[str, Any]:
-        lost_now_s = 0.0 if self._lost_s is None else time.monotonic() - self._lost_s
-        lost = {"times": self.losses, "seconds": round(self._lost_total_s + lost_now_s, 1)}
-        return super().stats() | {"lost": lost}
+        return super().stats() | {"lost": {"times": self.losses, "seconds": round(self._lost_all_s, 1)}}
 
     def close(self) -> None:
         self.stop.set()
