@@ -33,7 +33,7 @@ class CameraSettings:
 class Capture(Protocol):
     """An open device. `read` blocks for the next picture, uint8 [height, width, 3] BGR; None where there are no more.
 
-    One thread makes, reads and releases it.
+    One thread reads and releases it.
     """
 
     fps: float
@@ -54,7 +54,8 @@ class OpenCVCapture:
             self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             self._capture.release()
-            raise SourceError(f"cannot open camera {device}; cameras on this machine: {cameras()}; or --source demo")
+            there = f"cameras on this machine: {cameras()}" if isinstance(device, int) else "does its address answer?"
+            raise SourceError(f"cannot open camera {device}; {there}; or try --source demo")
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self.notice = self._ask(device, settings)
         fps = self._capture.get(cv2.CAP_PROP_FPS)

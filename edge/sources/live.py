@@ -31,10 +31,9 @@ class Reader:
     """A thread that opens a capture and keeps the newest of its pictures in a one-slot mailbox."""
 
     def __init__(self, open_capture: Callable[[], Capture]) -> None:
-        self.capture: Capture | None = None  # once open
-        self.opened_s = 0.0
+        self.opened_s: float | None = None
         self.ended = False
-        self.error: SourceError | None = None  # why it ended, where there is more to say
+        self.error: Exception | None = None  # why it ended, where there is more to say
         self._open = open_capture
         self._stop = threading.Event()
         self._changed = threading.Condition()
@@ -45,16 +44,14 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            self.capture = self._open()
+            capture = self._open()
             self.opened_s = time.monotonic()
             try:
-                self._read(self.capture)
+                self._read(capture)
             finally:
-                self.capture.release()
-        except SourceError as error:
-            self.error = error
+                capture.release()
         except Exception as error:  # drivers raise what they like, and all of it means that the camera is lost
-            self.error = SourceError(f"the camera failed: {error}")
+            self.error = error
         finally:
             with self._changed:
                 self.ended = True
@@ -145,14 +142,14 @@ class Live(Source):
         self._open, self._ends = open_capture, ends
         self._health = Health(may_be_still)
         self._left: list[Reader] = []
-        self._reader = Reader(open_capture)
+        capture = open_capture()  # here, in the main thread: there macOS asks whether the camera may be used
+        self.fps, self.notice = capture.fps, capture.notice
+        self._reader = Reader(lambda: capture)
         self._first = self._reader.take(FIRST_S)
-        if self._first is None or self._reader.capture is None:
+        if self._first is None:
             self._reader.leave()
-            raise self._reader.error or SourceError(
-                f"camera {name} opens but gives no picture; is another program using it?"
-            )
-        self.fps, self.notice = self._reader.capture.fps, self._reader.capture.notice
+            why = self._reader.error or "is another program using it?"
+            raise SourceError(f"camera {name} opens but gives no picture ({why}); check it and start again")
         self._start_s, self._index = self._first[0], -1
         self._image = self._first[1]
         self._lost_s: float | None = None  # since when
@@ -173,9 +170,10 @@ class Live(Source):
                 self.dropped += dropped
                 self._lost_s, self._delay_s, self._lost_before_s = None, BACKOFF_S[0], self._lost_all_s
                 yield self._frame(captured_s, 1 + dropped)
-            elif not self._ends and self._is_lost(now_s):
+                continue
+            if not self._ends and self._is_lost(now_s):
                 yield from self._while_lost(now_s)
-            if self.idle and not taken:
+            if self.idle:
                 self.idle()
 
     def _frame(self, at_s: float, step: int, trouble: str | None = None) -> Frame:
@@ -203,7 +201,7 @@ class Live(Source):
     def _reopen(self, now_s: float) -> None:
         """Start a new reader where the time has come; one attempt at a time, each twice as long after the last."""
         reader = self._reader
-        trying = not reader.ended and (reader.capture is None or now_s - reader.opened_s < PATIENCE_S)
+        trying = not reader.ended and (reader.opened_s is None or now_s - reader.opened_s < PATIENCE_S)
         self._left = [left for left in self._left if left.alive()]
         if now_s < self._retry_s or trying or len(self._left) >= BLOCKED_READERS:
             return

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,6 +145,41 @@ def test_threads_in_a_dead_driver_do_not_pile_up() -> None:
     assert blocked
     assert device.openings == 1 + live.BLOCKED_READERS
     device.never.set()
+
+
+class Stream(BaseHTTPRequestHandler):
+    """MJPEG over HTTP: sixty pictures, the next sixty to whom comes again."""
+
+    served = 0
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        type(self).served += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for i in range(60):
+                image = np.full((48, 64, 3), 60 * self.served + i, dtype=np.uint8)
+                jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+                self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_real_stream_that_goes_down_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PATIENCE_S", 5.0)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with open_source(f"http://127.0.0.1:{server.server_port}/") as source:
+        frames = until(source, lambda frames: frames[-1].image.mean() > 120)
+    server.shutdown()
+    server.server_close()
+    assert Stream.served == 2
+    assert frames[0].trouble is None is frames[-1].trouble
+    assert any(frame.trouble for frame in frames)
+    assert source.stats()["lost"]["times"] == 1
 
 
 def test_while_it_waits_for_a_frame_the_window_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
