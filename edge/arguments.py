@@ -59,8 +59,8 @@ def fraction(text: str) -> float:
 
 def resolution(text: str) -> tuple[int, int]:
     """A width and height in pixels, as 1280x720."""
-    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if not found or "0" in found.groups():
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not found:
         raise argparse.ArgumentTypeError(f"expected a resolution as 1280x720, found {text!r}")
     return int(found[1]), int(found[2])
 

@@ -34,7 +34,7 @@ def open_source(
     `realtime` plays a recording as a camera would. Raises SourceError where there is nothing of that kind, UsageError
     where it has no use for what is asked.
     """
-    camera = re.fullmatch(CAMERA, str(Path(text).resolve()) if text.startswith("/dev/") else text)
+    camera = _webcam(text) is not None
     if settings != NOTHING_ASKED and not camera and text != "picamera":
         raise UsageError(f"expected a camera for --resolution, --fps and --fourcc, found {text}; leave them out")
     if text == "picamera":
@@ -42,8 +42,7 @@ def open_source(
             raise UsageError("--fourcc is for a webcam; the Pi's camera has no use for it: leave it out")
         return Live(text, lambda: PiCapture(settings))
     if camera:
-        number = int(camera[1])
-        return Live(text, lambda: OpenCVCapture(number, settings))
+        return Live(text, lambda: _open_webcam(text, settings))
     if re.match(STREAM, text):
         return Live(text, lambda: OpenCVCapture(text, settings), may_be_still=True)
     recorded = Demo(endless_demo) if text == "demo" else _open_path(text)
@@ -52,6 +51,19 @@ def open_source(
     if recorded.independent:
         raise UsageError(f"expected a video for --realtime, found pictures ({text}); leave it out")
     return Live(text, lambda: Playback(recorded), ends=True)
+
+
+def _webcam(text: str) -> int | None:
+    """The number of a webcam, also by a link such as those in /dev/v4l/by-id."""
+    found = re.fullmatch(CAMERA, str(Path(text).resolve()) if text.startswith("/dev/") else text)
+    return int(found[1]) if found else None
+
+
+def _open_webcam(text: str, settings: CameraSettings) -> OpenCVCapture:
+    number = _webcam(text)  # asked anew: a camera that is plugged in again may have another number, under the same link
+    if number is None:
+        raise SourceError(f"camera {text} is not there")
+    return OpenCVCapture(number, settings)
 
 
 def _open_path(text: str) -> Source:

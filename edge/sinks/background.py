@@ -50,7 +50,8 @@ class Background:
                 self._waiting.popleft()
                 self.dropped += 1
             self._changed.wait_for(lambda: len(self._waiting) < self._most or self._error)
-            self._raise()
+            if self._error:
+                raise self._error
             self._waiting.append((frame, readings))
             self._changed.notify_all()
 
@@ -69,11 +70,6 @@ class Background:
                 self._error = error
                 self._changed.notify_all()
 
-    def _raise(self) -> None:
-        error, self._error = self._error, None
-        if error:
-            raise error
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._changed:
             self._closing = True
@@ -85,5 +81,5 @@ class Background:
                 raise OutputError(f"{self.name} takes no more: {len(self._waiting) + 1} frames are not written")
             return
         self._sink.__exit__(kind, error, at)
-        if kind is None:
-            self._raise()
+        if kind is None and self._error:
+            raise self._error

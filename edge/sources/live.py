@@ -24,17 +24,21 @@ NOTICE_S = 0.5  # between two frames that tell of it
 BACKOFF_S = (0.5, 8.0)  # before the first reopening and, doubling, at most
 PATIENCE_S = 5.0  # what a reopened camera has for its first new picture before it is reopened again
 POLL_S = 0.1  # a signal handler may set `stop`, but must not notify
+RELEASE_S = 0.5  # what a reader is given to release its device
 BLOCKED_READERS = 3  # threads left behind in a dead driver; with so many, no more are added
 
 
 class Reader:
-    """A thread that opens a capture and keeps the newest of its pictures in a one-slot mailbox."""
+    """A thread that opens a capture and keeps the newest of its pictures in a one-slot mailbox.
 
-    def __init__(self, open_capture: Callable[[], Capture]) -> None:
+    One that comes `after` another gives it a moment to release the device: cameras are opened once at a time.
+    """
+
+    def __init__(self, open_capture: Callable[[], Capture], after: Reader | None = None) -> None:
         self.opened_s: float | None = None
         self.ended = False
         self.error: Exception | None = None  # why it ended, where there is more to say
-        self._open = open_capture
+        self._open, self._after = open_capture, after
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._slot: tuple[float, Image] | None = None
@@ -43,6 +47,9 @@ class Reader:
         self._thread.start()
 
     def _run(self) -> None:
+        if self._after:
+            self._after.leave(RELEASE_S)
+            self._after = None
         try:
             capture = self._open()
             self.opened_s = time.monotonic()
@@ -205,9 +212,8 @@ class Live(Source):
         self._left = [left for left in self._left if left.alive()]
         if now_s < self._retry_s or trying or len(self._left) >= BLOCKED_READERS:
             return
-        reader.leave()
         self._left.append(reader)
-        self._reader = Reader(self._open)
+        self._reader = Reader(self._open, after=reader)
         self._health.reopened()
         self._delay_s = min(2 * self._delay_s, BACKOFF_S[1])
         self._retry_s = now_s + self._delay_s
@@ -217,4 +223,4 @@ class Live(Source):
 
     def close(self) -> None:
         self.stop.set()
-        self._reader.leave(wait_s=0.5)  # a healthy camera is released by then, a dead one never
+        self._reader.leave(RELEASE_S)  # a healthy camera is released by then, a dead one never

@@ -68,7 +68,7 @@ class Opened:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds become hundredths, so that the tests need not wait."""
-    for name in ("STALLED_S", "FROZEN_S", "NOTICE_S", "PATIENCE_S", "POLL_S"):
+    for name in ("STALLED_S", "FROZEN_S", "NOTICE_S", "PATIENCE_S", "POLL_S", "RELEASE_S"):
         monkeypatch.setattr(live, name, getattr(live, name) / 100)
     monkeypatch.setattr(live, "BACKOFF_S", tuple(value / 100 for value in live.BACKOFF_S))
 
