@@ -16,6 +16,7 @@ from edge.values import Image
 
 # A driver that gives nothing is left after so long; until then its thread holds the device, and it cannot be reopened.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")  # seconds; a webcam on Linux
+os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # its news would stand beside our lines
 # A network stream. While one is opened, OpenCV opens and closes no other video: a recording waits for it at the end.
 TIMEOUTS = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 5_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 3_000]
 DEVICES, NAMES = Path("/dev"), Path("/sys/class/video4linux")
@@ -103,21 +104,21 @@ class PiCapture:
                 "--source picamera needs picamera2; run: sudo apt install python3-picamera2, and make the environment"
                 " with: python3 -m venv --system-site-packages"
             ) from error
+        size, self.fps = settings.resolution or (640, 480), settings.fps or 30.0
+        frame_us = round(1e6 / self.fps)
         try:
             self._camera = Picamera2()
-        except (IndexError, RuntimeError) as error:  # none connected; in use by another program
+            configuration = self._camera.create_video_configuration(
+                main={"format": "RGB888", "size": size},  # picamera2's name for blue, green, red in memory
+                controls={"FrameDurationLimits": (frame_us, frame_us)},
+                queue=False,  # never a frame from before it was asked for
+            )
+            self._camera.configure(configuration)
+            self._camera.start()
+        except (IndexError, RuntimeError) as error:  # none connected; in use by another program; beyond the sensor
             raise SourceError(f"cannot open the Pi's camera ({error}); try: rpicam-hello --list-cameras") from error
-        size = settings.resolution or (640, 480)
-        self.fps = settings.fps or 30.0
-        configuration = self._camera.create_video_configuration(
-            main={"format": "RGB888", "size": size},  # picamera2's name for what lies in memory as blue, green, red
-            controls={"FrameRate": self.fps},
-            queue=False,  # never a frame from before it was asked for
-        )
-        self._camera.configure(configuration)
         granted = tuple(self._camera.camera_configuration()["main"]["size"])
         self.notice = None if granted == size else f"the Pi's camera gives {granted[0]}x{granted[1]}"
-        self._camera.start()
 
     def read(self) -> Image | None:
         return self._camera.capture_array("main")

@@ -310,6 +310,12 @@ def test_the_pi_camera_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> No
         open_source("picamera")
 
 
+def test_a_pi_without_a_camera_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", SimpleNamespace(Picamera2=lambda: [][0]))
+    with pytest.raises(SourceError, match="cannot open the Pi's camera"):
+        open_source("picamera")
+
+
 def test_the_pi_camera_gives_blue_green_red(monkeypatch: pytest.MonkeyPatch) -> None:
     class Picamera2:
         def create_video_configuration(self, **asked: Any) -> dict[str, Any]:
@@ -319,7 +325,7 @@ def test_the_pi_camera_gives_blue_green_red(monkeypatch: pytest.MonkeyPatch) -> 
         def configure(self, asked: dict[str, Any]) -> None:
             self.configuration = {"main": {"size": (800, 600)}}
             assert asked["main"]["size"] == (801, 600)
-            assert asked["controls"] == {"FrameRate": 25.0}
+            assert asked["controls"] == {"FrameDurationLimits": (40000, 40000)}
 
         def camera_configuration(self) -> dict[str, Any]:
             return self.configuration
