@@ -17,9 +17,10 @@ from edge import camera
 from edge.camera import open_source
 from edge.errors import EmotionError, SourceError, UsageError
 from edge.opencv import cv2
-from edge.sources import capture, live, recorded
+from edge.sources import capture, health, live, recorded
 from edge.sources.capture import CameraSettings
-from edge.sources.live import Health, Live
+from edge.sources.health import Health
+from edge.sources.live import Live
 from edge.values import Frame
 
 
@@ -68,7 +69,9 @@ class Opened:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds become hundredths, so that the tests need not wait."""
-    for name in ("STALLED_S", "FROZEN_S", "NOTICE_S", "PATIENCE_S", "POLL_S", "RELEASE_S"):
+    for name in ("STALLED_S", "FROZEN_S"):
+        monkeypatch.setattr(health, name, getattr(health, name) / 100)
+    for name in ("NOTICE_S", "PATIENCE_S", "POLL_S", "RELEASE_S"):
         monkeypatch.setattr(live, name, getattr(live, name) / 100)
     monkeypatch.setattr(live, "BACKOFF_S", tuple(value / 100 for value in live.BACKOFF_S))
 
@@ -209,24 +212,24 @@ HOURS = 10_000.0
     ],
 )
 def test_a_frozen_picture_is_told_from_a_still_scene(may_be_still: bool, values: str, frozen: bool, why: str) -> None:
-    health, now_s = Health(may_be_still), HOURS
+    watch, now_s = Health(may_be_still), HOURS
     for value in values:
         if value == "R":
-            health.reopened()
+            watch.reopened()
         else:
-            health.picture(picture(ord(value)), now_s)
+            watch.picture(picture(ord(value)), now_s)
             now_s += 1
-    assert health.frozen() == frozen, why
-    assert not health.stalled(now_s)
-    assert health.stalled(now_s + 2)
+    assert watch.frozen() == frozen, why
+    assert not watch.stalled(now_s)
+    assert watch.stalled(now_s + 2)
 
 
 def test_pictures_that_differ_by_one_grey_level_in_one_pixel_are_two() -> None:
     image = np.zeros((480, 640, 3), dtype=np.uint8)
     other = image.copy()
-    assert live._same(image, other)
+    assert health._same(image, other)
     other[479, 639, 2] = 1
-    assert not live._same(image, other)
+    assert not health._same(image, other)
 
 
 @pytest.mark.parametrize(("script", "expected"), [([], "gives no picture"), (None, "cannot open camera 0")])
