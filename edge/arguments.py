@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -54,3 +55,18 @@ def positive(text: str) -> float:
 def fraction(text: str) -> float:
     """A number from 0 to below 1."""
     return _number(text, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+
+
+def resolution(text: str) -> tuple[int, int]:
+    """A width and height in pixels, as 1280x720."""
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected a resolution as 1280x720, found {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def fourcc(text: str) -> str:
+    """Four characters that name a pixel format, as MJPG."""
+    if not re.fullmatch(r"[A-Za-z0-9 ]{4}", text):
+        raise argparse.ArgumentTypeError(f"expected four characters as MJPG, found {text!r}")
+    return text.upper()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-STAGES = ("capture", "detect", "classify", "track", "draw", "output")  # in the order of a frame's way
+STAGES = ("capture", "detect", "classify", "smooth", "draw", "output")  # in the order of a frame's way
 KEPT = 10_000  # percentiles are over the last so many frames, so that days of running take no more memory
 
 

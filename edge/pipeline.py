@@ -1,4 +1,4 @@
-"""One frame in, its readings out: detect, crop, classify, track, smooth, in this order; and the loop over frames."""
+"""One frame in, its readings out: detect and track, crop, classify, smooth, in this order; and the loop over frames."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Protocol
 
 from edge.classifier import Classifier
 from edge.detector import Detector
-from edge.draw import annotate
+from edge.draw import annotate, lost
 from edge.meter import Meter
-from edge.smoother import Smoother, steady
+from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker
-from edge.values import Frame, Reading
+from edge.values import Frame, Probabilities, Reading
 
 
 class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
     """An output: a context manager with one verb. `wants_picture`: the frame it is given has the readings drawn in."""
 
     wants_picture: bool
+    name: str  # where it goes, for people
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None: ...
 
@@ -27,7 +28,7 @@ class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
 class Pipeline:
     """Detector, classifier and what they remember between frames.
 
-    `every`: a full detection on each so many frames, the detector's own choice if None; `smoother`: of a video.
+    `every`: a detection on each so many frames, the detector's own choice if None; `uncertain_below`: a probability.
     """
 
     def __init__(
@@ -36,36 +37,36 @@ class Pipeline:
         classifier: Classifier,
         meter: Meter,
         every: int | None = None,
-        smoother: Smoother | None = None,
+        uncertain_below: float = UNCERTAIN_BELOW,
     ) -> None:
         self.detector, self.classifier, self.meter = detector, classifier, meter
         self.tracker = Tracker(detector, every)
-        self._smoother = smoother or Smoother()
+        self._smoother = Smoother(classifier.card.labels, uncertain_below=uncertain_below)
 
     def step(self, frame: Frame) -> list[Reading]:
         """The readings of a frame. Frames with a name are pictures, independent of each other: no memory."""
         image, alone = frame.image, frame.name is not None
         with self.meter.stage("detect"):
             faces = dict(enumerate(self.detector.detect(image), start=1)) if alone else self.tracker.find(image)
-        probabilities = {}
+        found: list[Probabilities] = []
         if faces:  # else the stage would be timed as free
             with self.meter.stage("classify"):
-                probabilities = {id_: self.classifier.read(image, face.box) for id_, face in faces.items()}
-        labels = self.classifier.card.labels
-        with self.meter.stage("track"):
-            if alone:
-                shown = {id_: (values, steady(values, labels)) for id_, values in probabilities.items()}
-            else:
-                self._smoother.keep(self.tracker.known())
-                time_s, update = frame.time_s, self._smoother.update
-                shown = {id_: update(id_, time_s, values, labels) for id_, values in probabilities.items()}
-            readings = [Reading(id_, face, labels, *shown[id_]) for id_, face in faces.items()]
+                found = [self.classifier.read(image, face.box) for face in faces.values()]
+        labels, smoother = self.classifier.card.labels, self._smoother
+        with self.meter.stage("smooth"):
+            readings = []
+            for (id_, face), raw in zip(faces.items(), found, strict=True):
+                values, shown = (raw, smoother.name(raw)) if alone else smoother.update(id_, frame.time_s, raw)
+                readings.append(Reading(id_, face, labels, values, shown))
         self.meter.reading(frame.captured_s)
         return readings
 
 
 def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> None:
-    """Every frame through the pipeline and to every output, until the source ends."""
+    """Every frame through the pipeline and to every output, until the source ends.
+
+    A frame that tells of a lost camera goes to the outputs alone: there is nothing on it to read, or to measure.
+    """
     meter = pipeline.meter
     draws = any(sink.wants_picture for sink in sinks)
     incoming = iter(frames)
@@ -74,11 +75,18 @@ def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> 
             frame = next(incoming, None)
         if frame is None:
             return
+        if frame.trouble:
+            _write(sinks, replace(frame, image=lost(frame.image, frame.trouble)) if draws else frame, [])
+            continue
         readings = pipeline.step(frame)
         if draws:
             with meter.stage("draw"):
                 frame = replace(frame, image=annotate(frame.image, readings, 0 if frame.name else meter.fps_now))
         with meter.stage("output"):
-            for sink in sinks:
-                sink.write(frame, readings)
+            _write(sinks, frame, readings)
         meter.frame()
+
+
+def _write(sinks: Sequence[Sink], frame: Frame, readings: Sequence[Reading]) -> None:
+    for sink in sinks:
+        sink.write(frame, readings)

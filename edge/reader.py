@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from edge.camera import read_picture
 from edge.classifier import SHIPPED, Classifier, open_backend
 from edge.detector import open_detector
 from edge.meter import Meter
 from edge.pipeline import Pipeline
+from edge.sources.recorded import read_picture
 from edge.values import Frame, Image, Reading
 
 

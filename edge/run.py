@@ -2,8 +2,9 @@
 
 python edge/run.py                                     the first camera, in a window
 python edge/run.py --source demo                       no camera needed
-python edge/run.py --source clip.mp4 --record out.mp4 --events out.jsonl
-python edge/run.py --source photos/ --no-display --events -
+python edge/run.py --source 0 --resolution 1280x720 --fps 30 --fourcc MJPG
+python edge/run.py --source clip.mp4 --record out.mp4 --events out.jsonl --events out.csv
+python edge/run.py --source 'photos/*.jpg' --no-display --events -
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ import argparse
 import contextlib
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from edge.arguments import ArgumentParser, fraction, whole
-from edge.camera import Source, open_source, paced
+from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
+from edge.camera import open_source, paced
 from edge.classifier import SHIPPED, Backend, Classifier, open_backend
 from edge.detector import DETECTORS, open_detector
 from edge.errors import UsageError, exit_status
@@ -32,10 +33,13 @@ from edge.files import check_writable, write_json
 from edge.meter import Meter
 from edge.opencv import cv2
 from edge.pipeline import Pipeline, loop
+from edge.sinks.background import Background
 from edge.sinks.events import Console, Events
 from edge.sinks.video import PictureFolder, VideoFile
 from edge.sinks.window import Window, unavailable
-from edge.smoother import UNCERTAIN_BELOW, Smoother
+from edge.smoother import UNCERTAIN_BELOW
+from edge.sources.base import Source
+from edge.sources.capture import CameraSettings
 from edge.values import Frame
 
 DETECTING_CORES = 4  # Haar gains little from more
@@ -45,8 +49,14 @@ DEMO_RECORDING = Path("demo.mp4")
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("edge/run.py", __doc__)
     parser.add_argument(
-        "--source", default="0", help="demo, a camera's number, /dev/videoN, a URL, a video, a picture or a folder"
+        "--source",
+        default="0",
+        help="a camera's number, /dev/videoN, picamera, a URL, a video, a picture, a folder or 'glob' of them, demo",
     )
+    parser.add_argument("--resolution", type=resolution, metavar="WxH", help="asked of the camera, as 1280x720")
+    parser.add_argument("--fps", type=positive, help="asked of the camera")
+    parser.add_argument("--fourcc", type=fourcc, help="pixel format asked of the camera: MJPG is often the quickest")
+    parser.add_argument("--realtime", action="store_true", help="play a video as a camera would, dropping frames")
     parser.add_argument(
         "--model",
         type=Path,
@@ -64,7 +74,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--record", type=Path, metavar="OUT", help="annotated video, or a folder where the source is pictures"
     )
-    parser.add_argument("--events", metavar="FILE|-", help="JSON lines, one a frame")
+    parser.add_argument(
+        "--events",
+        metavar="FILE|-",
+        action="append",
+        default=[],
+        help="JSON lines, one a frame, or with a name in .csv a row a face; may be given again",
+    )
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
     parser.add_argument("--max-frames", type=whole(1), metavar="N", help="end after so many frames")
     parser.add_argument(
@@ -90,18 +106,23 @@ def run(args: argparse.Namespace) -> int:
     no_window = "--no-display" if args.no_display else unavailable()
     meter = Meter()
     detector = open_detector(args.detector, args.detector_model)
-    smoother = Smoother(uncertain_below=args.uncertain_below)
-    pipeline = Pipeline(detector, classifier, meter, args.detect_every, smoother)
-    with contextlib.ExitStack() as closing:
-        closing.callback(detector.close)
-        source = closing.enter_context(open_source(args.source, endless_demo=no_window is None))
-        closing.enter_context(stop_on_signals(source.stop))
-        sinks = [closing.enter_context(sink) for sink in _sinks(args, source, no_window)]
-        frames = source if no_window else paced(source)
+    pipeline = Pipeline(detector, classifier, meter, args.detect_every, args.uncertain_below)
+    asked = CameraSettings(args.resolution, args.fps, args.fourcc)
+    with (
+        contextlib.closing(detector),
+        open_source(args.source, no_window is None, args.realtime, asked) as source,
+        stop_on_signals(source.stop),
+    ):
+        if source.notice:
+            print(source.notice, file=sys.stderr)
+        outputs = list(_sinks(args, source, no_window, classifier.card.labels))
         try:
-            loop(_limited(frames, args.max_frames), pipeline, sinks)
-        finally:  # also when a camera dies: the summary of what was seen until then is not lost
-            _report(args, source, pipeline)
+            with contextlib.ExitStack() as closing:
+                sinks = [closing.enter_context(sink) for sink in outputs]
+                loop(_limited(source if no_window else paced(source), args.max_frames), pipeline, sinks)
+        finally:  # also when an output fails: the summary of what was seen until then is not lost
+            if meter.frames:
+                _report(args, source, pipeline, outputs)
     return 0
 
 
@@ -111,35 +132,42 @@ def _open_model(args: argparse.Namespace) -> Backend:
         return open_backend(args.model, args.threads)
     folder = args.model if args.model.is_dir() else SHIPPED.parent
     args.model, backend, why = fastest(folder, args.threads)
-    print(why, file=sys.stderr if "-" in (args.events or []) else sys.stdout)
+    print(why, file=sys.stderr if "-" in args.events else sys.stdout)
     return backend
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    """Refuse outputs that cannot be written, or that would fall upon what is read."""
+    """Refuse outputs that cannot be written, or that would fall upon what is read or upon each other."""
     if args.stats is not None:
         check_writable(args.stats)
-    inputs = {Path(args.source).resolve(), args.model.resolve()}
-    outputs = {"--record": args.record, "--events": args.events if args.events != "-" else None, "--stats": args.stats}
-    for name, output in outputs.items():
-        if output is not None and Path(output).resolve() in inputs | {Path(args.source).resolve().parent}:
-            raise UsageError(f"expected {name} apart from the source and the model, found {output}; choose another")
+    taken = {Path(args.source).resolve(), Path(args.source).resolve().parent, args.model.resolve()}
+    events = [("--events", Path(events)) for events in args.events if events != "-"]
+    for name, output in [("--record", args.record), *events, ("--stats", args.stats)]:
+        if output is not None and output.resolve() in taken:
+            raise UsageError(f"expected {name} apart from the source, the model and other outputs, found {output}")
+        taken |= {output.resolve()} if output is not None else set()
+    if args.events.count("-") > 1:
+        raise UsageError("expected --events - once, found it again; leave one out")
 
 
-def _sinks(args: argparse.Namespace, source: Source, no_window: str | None) -> Iterator[Any]:
+def _sinks(args: argparse.Namespace, source: Source, no_window: str | None, labels: Sequence[str]) -> Iterator[Any]:
     """The outputs asked for; without a window, what is seen is printed, and the demo is recorded."""
     record = args.record
     if no_window is None:
-        yield Window(source.stop)
-    elif args.events != "-":
+        window = Window(source.stop)
+        source.idle = window.poll
+        yield window
+    elif "-" not in args.events:
         if record is None and args.source == "demo" and not args.no_display:
             record = DEMO_RECORDING
         print(f"{no_window}: printing what is seen" + (f", recording to {record}" if record else ""))
-        yield Console()
+        yield Background(Console(), source.live)
+    if record is not None and source.folder is not None and record.resolve() == source.folder.resolve():
+        raise UsageError(f"expected --record apart from the pictures, found their own folder {record}; choose another")
     if record is not None:
-        yield PictureFolder(record) if source.independent else VideoFile(record, source.fps)
-    if args.events is not None:
-        yield Events(args.events)
+        yield Background(PictureFolder(record) if source.independent else VideoFile(record, source.fps), source.live)
+    for events in args.events:
+        yield Background(Events(events, labels), source.live)
 
 
 @contextlib.contextmanager
@@ -159,27 +187,39 @@ def stop_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 def _limited(frames: Iterable[Frame], most: int | None) -> Iterator[Frame]:
-    for count, frame in enumerate(frames, start=1):
+    """Frames until so many were pictures; those that tell of a lost camera are none."""
+    count = 0
+    for frame in frames:
         yield frame
+        count += frame.trouble is None
         if count == most:
             return
 
 
-def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline) -> None:
-    stats = pipeline.meter.stats() | {
-        "detections": pipeline.tracker.detections,
-        "dropped": source.dropped,
-        "rss_mb": _resident_mb(),
-        "model": str(args.model),
-        "detector": pipeline.detector.name,
-        "backend": pipeline.classifier.backend.name,
-        "threads": args.threads,
-    }
+def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline, outputs: Sequence[Any]) -> None:
+    unwritten = {output.name: output.dropped for output in outputs if getattr(output, "dropped", 0)}
+    stats = (
+        pipeline.meter.stats()
+        | source.stats()
+        | {
+            "unwritten": unwritten,
+            "detections": pipeline.tracker.detections,
+            "rss_mb": _resident_mb(),
+            "model": str(args.model),
+            "detector": pipeline.detector.name,
+            "backend": pipeline.classifier.backend.name,
+            "threads": args.threads,
+        }
+    )
+    lost = stats.get("lost", {"times": 0})
+    notes = [f"{stats['dropped']} dropped"]
+    notes += [f"{count} too many for {name}" for name, count in unwritten.items()]
+    notes += [f"camera lost {lost['times']} times for {lost['seconds']} s"] if lost["times"] else []
     stages = "  ".join(f"{name} {times['p50']}" for name, times in stats["stages_ms"].items())
     print(
-        f"{stats['frames']} frames in {stats['seconds']:.1f} s: {stats['fps']:.1f} FPS, {stats['dropped']} dropped"
+        f"{stats['frames']} frames in {stats['seconds']:.1f} s: {stats['fps']:.1f} FPS, {', '.join(notes)}"
         f"  median ms: {stages}",
-        file=sys.stderr if args.events == "-" else sys.stdout,
+        file=sys.stderr if "-" in args.events else sys.stdout,
     )
     if args.stats is not None:
         write_json(args.stats, stats)

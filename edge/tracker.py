@@ -1,9 +1,9 @@
 """Boxes over time -> stable ids, and as few detections as that takes.
 
-The detector looks at the whole picture when no face is known, on every N-th frame, and when a known face is lost. On the
-frames between, each face is searched for around its place by the picture it had when it was last detected (normalized
-cross-correlation): 0.06 ms a face, where BlazeFace takes 1 and Haar 15. That picture is kept until the next detection,
-so errors do not add up.
+The detector looks at the whole picture when no face is known, on every N-th frame, and when a known face is lost. On
+the frames between, each face is searched for around its place by the picture it had when it was last detected
+(normalized cross-correlation): 0.06 ms a face, where BlazeFace takes 1 and Haar 15. That picture is kept until the next
+detection, so errors do not add up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import combinations
 from edge.detector import Detector
 from edge.opencv import cv2
 from edge.preprocess import shrunk
-from edge.values import Box, Face, Image
+from edge.values import Face, Image
 
 SAME_FACE_IOU = 0.3  # two boxes that overlap so much are one face
 KEPT_FRAMES = 15  # a face that the detector misses for this long keeps its id
@@ -55,10 +55,6 @@ class Tracker:
             self.detections += 1
             self._match(image, self._detector.detect(image))
         return {id_: track.face for id_, track in self._tracks.items() if not track.missed}
-
-    def known(self) -> set[int]:
-        """The ids that may still come back."""
-        return set(self._tracks)
 
     def _follow(self, image: Image, seen: dict[int, Track]) -> bool:
         """Move the seen tracks to where their faces are now; False, and none moved, where one is lost."""

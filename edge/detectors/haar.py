@@ -1,8 +1,8 @@
 """Viola-Jones face detection with the cascade inside OpenCV's own wheels: nothing to download.
 
-Its time goes with the number of pixels, so it works on a picture brought to `WORKING_SIDES` pixels, in which
-the smallest face it looks for has a fifteenth of the longer side.
-Equalizing the histogram first does not pay: the same faces found in a quarter more time. Its box is nearly the square that FER-2013 cuts out.
+Its time goes with the number of pixels, so it works on a picture brought to `WORKING_SIDES` pixels, in which the
+smallest face it looks for has a fifteenth of the longer side. Equalizing the histogram first does not pay: it finds the
+same faces in a quarter more time. Its box is nearly the square that FER-2013 cuts out.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from edge.detectors.blazeface import fer_face, model_file
 from edge.errors import EmotionError, MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.quiet import quiet
-from edge.values import Box, Face, Image
+from edge.values import Face, Image
 
 
 class MediaPipe:

@@ -29,6 +29,7 @@ class VideoFile:
             raise UsageError(f"expected --record with a name ending in {' '.join(CODECS)}, found {path}")
         if path.is_dir() or not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: no such folder, or a folder itself; choose another place")
+        self.name = str(path)
         self._path, self._fps = path, fps
         self._beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
         self._writer: cv2.VideoWriter | None = None
@@ -84,6 +85,7 @@ class PictureFolder:
     def __init__(self, folder: Path) -> None:
         if folder.suffix.lower() in CODECS:
             raise UsageError(f"expected a folder for --record, since the source is pictures, found {folder}")
+        self.name = str(folder)
         self._folder = folder
 
     def __enter__(self) -> PictureFolder:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import os
 import pkgutil
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import edge.run
 from edge.demo import PHOTOGRAPH
 from edge.opencv import cv2
 from tests.conftest import ROOT, shared
@@ -105,6 +108,71 @@ def test_a_folder_of_pictures_is_read_one_by_one(tmp_path: Path) -> None:
     assert "b.png: no face" in done.stdout
     assert [event["file"] for event in events(tmp_path / "events")] == ["a.jpg", "b.png"]
     assert sorted(item.name for item in out.iterdir()) == ["a.jpg", "b.png"]
+
+
+def test_several_events_at_once_in_the_form_of_their_names(tmp_path: Path) -> None:
+    outputs = ["--events", "e.jsonl", "--events", "e.csv", "--record", "o.mp4"]
+    assert run("--source", "demo", "--no-display", "--max-frames", 30, *outputs, cwd=tmp_path).returncode == 0
+    faces = [
+        (str(event["frame"]), face["emotion"]) for event in events(tmp_path / "e.jsonl") for face in event["faces"]
+    ]
+    with (tmp_path / "e.csv").open(newline="") as file:
+        assert [(row["frame"], row["emotion"]) for row in csv.DictReader(file)] == faces
+    assert len(faces) == 30 == frames_of(tmp_path / "o.mp4"), "an output of a recording loses nothing"
+
+
+def test_realtime_keeps_the_pace_of_life(tmp_path: Path) -> None:
+    outputs = ["--stats", "s.json", "--events", "e.jsonl"]
+    done = run("--source", "demo", "--realtime", "--no-display", "--max-frames", 15, *outputs, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    stats, read = json.loads((tmp_path / "s.json").read_text()), events(tmp_path / "e.jsonl")
+    assert stats["fps"] < 40  # 30, but the first frame may take longer
+    assert stats["lost"] == {"times": 0, "seconds": 0.0}
+    last = read[-1]
+    assert last["frame"] == 14 + stats["dropped"]
+    assert last["time"] == pytest.approx((last["frame"] - read[0]["frame"]) / 30, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("--source demo --resolution 640x480", "expected a camera"),
+        ("--source 0 --resolution 640", "as 1280x720"),
+        ("--source 0 --resolution 0x480", "as 1280x720"),
+        ("--source 0 --fourcc MJ", "four characters"),
+        ("--source 0 --fps 0", "above 0"),
+        ("--source p --realtime", "--realtime"),
+        ("--source p/*.png", "found none"),
+        ("--source p/../*/*.jpg --record p", "apart from the pictures"),
+        ("--source demo --events a.csv --events ./a.csv", "other outputs"),
+        ("--source demo --record a.mp4 --stats a.mp4", "other outputs"),
+        ("--source demo --events - --events -", "once"),
+        ("--source demo --events nowhere/a.csv --record a.mp4 --stats s.json", "cannot write"),
+    ],
+)
+def test_wrong_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, expected: str
+) -> None:
+    (tmp_path / "p").mkdir()
+    shutil.copy(PHOTOGRAPH, tmp_path / "p" / "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = edge.run.main([*arguments.split(), "--no-display"])
+    except SystemExit as ended:  # argparse
+        status = ended.code
+    stderr = capfd.readouterr().err
+    assert (status, stderr.count("\n")) == (2, 1)
+    assert expected in stderr
+    assert [str(item.relative_to(tmp_path)) for item in sorted(tmp_path.rglob("*"))] == ["p", "p/a.jpg"]
+
+
+def test_an_output_that_fails_leaves_the_others_whole(tmp_path: Path) -> None:
+    done = run("--source", "demo", "--no-display", "--events", "/dev/full", "--record", "o.mp4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: cannot write events to /dev/full")
+    assert done.stderr.count("\n") == 1
+    assert [item.name for item in tmp_path.iterdir()] == ["o.mp4"]
+    assert frames_of(tmp_path / "o.mp4") > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])

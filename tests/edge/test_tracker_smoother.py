@@ -5,42 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from edge.smoother import Smoother, steady
+from edge.opencv import cv2
+from edge.smoother import Smoother
 from edge.tracker import KEPT_FRAMES, Tracker
 from edge.values import UNCERTAIN, Box, Face
-
-LEFT, RIGHT = Face(Box(0, 0, 50, 50)), Face(Box(100, 0, 50, 50))
-LEFT_MOVED = Face(Box(8, 3, 50, 50))
-
-
-def test_ids_follow_faces_not_their_order() -> None:
-    tracker = Tracker()
-    assert tracker.update([LEFT, RIGHT]) == [1, 2]
-    assert tracker.update([RIGHT, LEFT_MOVED]) == [2, 1]
-
-
-def test_a_face_missed_for_a_moment_keeps_its_id() -> None:
-    tracker = Tracker()
-    tracker.update([LEFT])
-    for _ in range(KEPT_FRAMES - 1):
-        assert tracker.update([]) == []
-    assert tracker.update([LEFT_MOVED]) == [1]
-
-
-def test_a_face_gone_for_long_is_a_new_one_and_ids_never_come_twice() -> None:
-    tracker = Tracker()
-    tracker.update([LEFT])
-    for _ in range(KEPT_FRAMES):
-        tracker.update([])
-    assert tracker.known() == set()
-    assert tracker.update([LEFT]) == [2]
-
-
-def test_two_boxes_on_one_track_do_not_share_its_id() -> None:
-    tracker = Tracker()
-    tracker.update([LEFT])
-    assert tracker.update([LEFT_MOVED, LEFT]) == [2, 1]
-
 
 AB = ("a", "b")
 
@@ -51,10 +19,10 @@ def values(*probabilities: float) -> np.ndarray:
 
 def _after_a_step(fps: int, seconds: float) -> float:
     """The smoothed value `seconds` after the raw one jumped from 0 to 1."""
-    smoother, value = Smoother(0.3), values(0, 0)
-    smoother.update(1, 0.0, value, AB)
+    smoother, value = Smoother(AB, 0.3), values(0, 0)
+    smoother.update(1, 0.0, value)
     for i in range(1, round(fps * seconds) + 1):
-        value, _ = smoother.update(1, i / fps, values(1, 1), AB)
+        value, _ = smoother.update(1, i / fps, values(1, 1))
     return float(value[0])
 
 
@@ -64,16 +32,17 @@ def test_smoothing_takes_the_same_time_at_every_frame_rate(fps: int) -> None:
 
 
 def test_faces_do_not_share_a_mean() -> None:
-    smoother = Smoother()
-    smoother.update(1, 0.0, values(1, 0), AB)
-    assert smoother.update(2, 0.1, values(0, 1), AB)[0].tolist() == [0, 1]
+    smoother = Smoother(AB)
+    smoother.update(1, 0.0, values(1, 0))
+    assert smoother.update(2, 0.1, values(0, 1))[0].tolist() == [0, 1]
 
 
 def test_forgotten_faces_begin_anew() -> None:
-    smoother = Smoother()
-    smoother.update(1, 0.0, values(1, 0), AB)
-    smoother.keep(set())
-    assert smoother.update(1, 0.1, values(0, 1), AB)[0].tolist() == [0, 1]
+    smoother = Smoother(AB)
+    smoother.update(1, 0.0, values(1, 0))
+    smoother.update(2, 60.0, values(1, 0))  # another face, a minute later
+    assert smoother.update(1, 60.1, values(0, 1))[0].tolist() == [0, 1]
+    assert len(smoother._faces) == 2
 
 
 @pytest.mark.parametrize(
@@ -89,63 +58,104 @@ def test_forgotten_faces_begin_anew() -> None:
     ],
 )
 def test_a_name_stays_until_another_leads_clearly(shown: str, now: tuple[float, float], then: str) -> None:
-    assert steady(values(*now), AB, shown, 0.4) == then
+    assert Smoother(AB, uncertain_below=0.4, hysteresis=0.1).name(values(*now), shown) == then
 
 
 class Scripted:
-    """A detector whose faces are told to it, frame by frame; it writes down how it was asked."""
+    """A detector whose boxes are told to it, frame by frame; it counts how often it was asked."""
 
     name, every, raw = "scripted", 4, None
 
-    def __init__(self, frames: list[list[Face]], blind: set[int] = frozenset()) -> None:
-        self.frames, self.blind, self.now, self.asked = frames, blind, 0, ""
+    def __init__(self, *frames: list[Box]) -> None:
+        self.frames, self.now, self.asked = frames, 0, list[int]()
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        self.asked += "D"
-        return self.frames[self.now]
+        self.asked.append(self.now)
+        return [Face(box) for box in self.frames[self.now]]
 
-    def near(self, image: np.ndarray, box: Box) -> Face | None:
-        self.asked += "n"
-        found = [face for face in self.frames[self.now] if face.box.iou(box) >= 0.3]
-        return found[0] if found and self.now not in self.blind else None
+    def close(self) -> None: ...
 
 
-def follow(detector: Scripted) -> list[list[int]]:
-    tracker, ids = Tracker(detector.every), []
-    for now in range(len(detector.frames)):
+LEFT, RIGHT = Box(20, 20, 50, 50), Box(120, 20, 50, 50)
+LEFT_MOVED = Box(28, 23, 50, 50)
+
+
+def scene(*boxes: Box) -> np.ndarray:
+    """A picture with something unlike all else in each box, the same in each picture for a box of the same place."""
+    image = np.full((120, 240, 3), 128, np.uint8)
+    for box in boxes:
+        texture = np.random.default_rng(box.x // 60).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+        image[box.y : box.y + box.height, box.x : box.x + box.width] = cv2.resize(texture, (box.width, box.height))
+    return image
+
+
+def follow(detector: Scripted, *scenes: list[Box], every: int | None = None) -> list[dict[int, Box]]:
+    tracker, seen = Tracker(detector, every), []
+    for now, boxes in enumerate(scenes):
         detector.now = now
-        ids.append(tracker.update(tracker.find(detector, np.zeros((8, 8), np.uint8))))
-        detector.asked += " "
-    return ids
+        seen.append({id_: face.box for id_, face in tracker.find(scene(*boxes)).items()})
+    return seen
+
+
+def ids(seen: list[dict[int, Box]]) -> list[list[int]]:
+    return [list(frame) for frame in seen]
+
+
+def test_ids_follow_faces_not_their_order() -> None:
+    frames = ([LEFT, RIGHT], [RIGHT, LEFT_MOVED])
+    assert follow(Scripted(*frames), *frames, every=1) == [{1: LEFT, 2: RIGHT}, {1: LEFT_MOVED, 2: RIGHT}]
+
+
+def test_a_face_missed_for_a_moment_keeps_its_id() -> None:
+    frames = ([LEFT], *[[]] * (KEPT_FRAMES - 1), [LEFT_MOVED])
+    assert ids(follow(Scripted(*frames), *frames))[-1] == [1]
+
+
+def test_a_face_gone_for_long_is_a_new_one_and_ids_never_come_twice() -> None:
+    frames = ([LEFT], *[[]] * KEPT_FRAMES, [LEFT])
+    assert ids(follow(Scripted(*frames), *frames))[-1] == [2]
+
+
+def test_two_boxes_on_one_track_do_not_share_its_id() -> None:
+    frames = ([LEFT], [LEFT_MOVED, LEFT])
+    assert follow(Scripted(*frames), *frames, every=1)[1] == {1: LEFT, 2: LEFT_MOVED}
 
 
 @pytest.mark.parametrize(
-    ("frames", "blind", "asked", "ids"),
+    ("frames", "asked"),
     [
-        ([[LEFT]] * 6, set(), "D n n n D n", [[1]] * 6),  # the full detector on every fourth frame
-        ([[]] * 3, set(), "D D D", [[]] * 3),  # and on every frame where nobody is known
-        ([[LEFT, RIGHT]] * 2, set(), "D nn", [[1, 2]] * 2),  # a search a face
-        ([[LEFT], [LEFT_MOVED]], set(), "D n", [[1], [1]]),
-        ([[LEFT], [], []], set(), "D nD D", [[1], [], []]),  # a lost face: at once
-        ([[LEFT]] * 4, {2}, "D n nD n", [[1]] * 4),  # a search that fails, and is mended within the frame
-        (
-            [[LEFT], [LEFT, RIGHT], [LEFT, RIGHT], [LEFT, RIGHT], [LEFT, RIGHT]],
-            set(),
-            "D n n n D",
-            [[1]] * 4 + [[1, 2]],
-        ),
+        ([[LEFT]] * 9, [0, 4, 8]),  # on every fourth frame
+        ([[]] * 3, [0, 1, 2]),  # on every frame where nobody is known
+        ([[LEFT], [], []], [0, 1, 2]),  # at once where a face is lost
+        ([[LEFT, RIGHT], [LEFT, RIGHT], [RIGHT], [RIGHT], [RIGHT]], [0, 2]),  # one of two
+        ([[LEFT], *[[LEFT, RIGHT]] * 4], [0, 4]),  # a new face waits for the next detection
     ],
 )
-def test_the_full_detector_looks_only_when_due(
-    frames: list[list[Face]], blind: set[int], asked: str, ids: list[list[int]]
-) -> None:
-    detector = Scripted(frames, blind)
-    assert follow(detector) == ids
-    assert detector.asked.strip() == asked
+def test_the_detector_looks_only_when_due(frames: list[list[Box]], asked: list[int]) -> None:
+    detector = Scripted(*frames)
+    seen = follow(detector, *frames)
+    assert detector.asked == asked
+    assert [len(found) for found in seen][-1] == len(frames[-1])
+
+
+def test_between_detections_a_face_is_followed_to_its_place() -> None:
+    path = [Box(20 + 6 * i, 20 + 3 * i, 50, 50) for i in range(4)]
+    detector = Scripted(*[[box] for box in path])
+    seen = follow(detector, *[[Box(20, 20, 50, 50)]])
+    tracker = Tracker(detector)
+    for now, box in enumerate(path):
+        image = np.full((120, 240, 3), 128, np.uint8)
+        image[box.y : box.y + 50, box.x : box.x + 50] = scene(LEFT)[20:70, 20:70]
+        detector.now, seen = now, tracker.find(image)
+        assert seen[1].box.iou(box) > 0.9
+    assert detector.asked == [0, 0]
 
 
 def test_two_searches_that_end_on_one_face_are_one_lost() -> None:
-    crossing = [[LEFT, Face(Box(40, 0, 50, 50))], [Face(Box(20, 0, 50, 50))]]
-    detector = Scripted(crossing)
-    assert len(follow(detector)[1]) == 1
-    assert detector.asked == "D nnD "
+    near = Box(36, 20, 50, 50)  # overlaps LEFT: both are searched for where only one picture is left
+    detector = Scripted([LEFT, near], [LEFT])
+    tracker, image = Tracker(detector), scene(LEFT)
+    tracker.find(image)
+    detector.now = 1
+    tracker.find(image)
+    assert detector.asked == [0, 1]
