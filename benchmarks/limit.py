@@ -1,14 +1,14 @@
 """What a frame's processing costs against its limit: the library calls that it makes, timed alone.
 
-The loop runs once with its detector's and classifier's `raw` calls recorded; then blocks of frames go through the loop
-and the same calls alone, by turns, so that a clock that drifts hits both.
+The loop runs once with the `raw` calls of its detector, tracker and classifier recorded; then blocks of frames go
+through the loop, the same calls alone, and a peer where there is one, by turns, so that a clock that drifts hits all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -24,19 +24,23 @@ Calls: TypeAlias = list[Callable[[], Any]]
 
 
 def measure(
-    make: Callable[[], Pipeline], frames: Sequence[Frame]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Milliseconds a frame, of the processing and of its raw calls alone; `make` gives a pipeline with no memory."""
-    calls = _record(make(), frames)
-    loop, alone = make(), list[float]()
-    times = list[float]()
+    make: Callable[[], Pipeline], frames: Sequence[Frame], peer: Callable[[range], list[float]] | None = None
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Milliseconds of each frame: `loop` (processing alone), `limit` (its raw calls), `peer` (with one).
+
+    `make` gives a pipeline with no memory; `peer` takes numbers of frames and gives its milliseconds.
+    """
+    calls, pipeline = _record(make(), frames), make()
+    times: dict[str, list[float]] = {"loop": [], "limit": []}
     for start in range(0, len(frames), BLOCK):
         block = range(start, min(start + BLOCK, len(frames)))
         for i in block:
             fresh = replace(frames[i], image=frames[i].image.copy())  # in the cache, as a camera has just written it
-            times.append(_milliseconds([partial(loop.step, fresh)]))
-        alone += [_milliseconds(calls[i]) for i in block]
-    return np.array(times), np.array(alone)
+            times["loop"].append(_milliseconds([partial(pipeline.step, fresh)]))
+        times["limit"] += [_milliseconds(calls[i]) for i in block]
+        if peer:
+            times.setdefault("peer", []).extend(peer(block))
+    return {name: np.array(values) for name, values in times.items()}
 
 
 def _milliseconds(calls: Calls) -> float:
@@ -51,13 +55,15 @@ def _record(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Calls]:
     recorded = []
     for frame in frames:
         calls: Calls = []
-        with _overheard(pipeline.detector, calls), _overheard(pipeline.classifier.backend, calls):
+        with contextlib.ExitStack() as overhearing:
+            for owner in (pipeline.detector, pipeline.tracker, pipeline.classifier.backend):
+                overhearing.enter_context(_overheard(owner, calls))
             pipeline.step(frame)
         recorded.append(calls)
     return recorded
 
 
-@contextmanager
+@contextlib.contextmanager
 def _overheard(owner: Any, calls: Calls) -> Iterator[None]:
     """Keep what `owner.raw` is called with, and let it through."""
     raw = owner.raw

@@ -10,7 +10,12 @@ from edge.labels import EMOTIONS
 def markdown(results: dict[str, Any]) -> str:
     """The report as Markdown."""
     models = results["models"]
-    parts = ["# Float and quantized, side by side", _host(results["host"], results["command"]), _models(models)]
+    parts = [
+        "# Float and quantized, side by side",
+        machine(results["host"]),
+        f"`{results['command']}`",
+        _models(models),
+    ]
     parts += [sentence for sentence in (_verdict(model, models) for model in models) if sentence]
     if results["dataset"]:
         parts.append(_dataset(results["dataset"], models))
@@ -21,15 +26,17 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _host(host: dict[str, Any], command: str) -> str:
+def machine(host: dict[str, Any]) -> str:
+    """What the figures are from, and a word where it was not calm."""
     versions = ", ".join(f"{name} {version}" for name, version in host["packages"].items())
     where = host["board"] or host["processor"] or host["machine"]
-    text = f"{where}, {host['cores']} cores, {host['system']}, Python {host['python']}, {versions}.\n\n`{command}`"
+    text = f"{where}, {host['cores']} cores, {host['system']}, Python {host['python']}, {versions}."
     if host["governor"] not in (None, "performance"):
         text += f"\n\n**The CPU governor is `{host['governor']}`, not `performance`: times vary with the clock.**"
     if host["load_1min"] is not None and host["load_1min"] > 0.5 * host["cores"]:
@@ -55,7 +62,7 @@ def _models(models: list[dict[str, Any]]) -> str:
         row += [f"{times['p50']:.3f}", f"{times['p95']:.3f}", f"{model['load_ms']:.1f}"]
         rows.append(row)
     return (
-        _table(head, rows)
+        table(head, rows)
         + f"\n\nTimes: one face, {threads} thread(s), after a warm-up, the models taking turns. Agreement and p: with "
         "the float32 file of the same Keras model and format, where it is among these."
     )
@@ -100,7 +107,7 @@ def _recalls(models: list[dict[str, Any]]) -> str:
             base = [other["per_class"][emotion]["recall"] for other in models if other["file"] == model["base"]]
             row.append(f"{recall:.1%}" + (f" ({100 * (recall - base[0]):+.1f})" if base else ""))
         rows.append(row)
-    return _table(["emotion", "faces", *(f"`{model['file']}`" for model in models)], rows)
+    return table(["emotion", "faces", *(f"`{model['file']}`" for model in models)], rows)
 
 
 def _loops(loops: list[dict[str, Any]]) -> str:
@@ -126,4 +133,4 @@ def _loops(loops: list[dict[str, Any]]) -> str:
         ]
         for run in loops
     ]
-    return _table(head, rows)
+    return table(head, rows)

@@ -30,7 +30,7 @@ from edge.detector import DETECTORS, open_detector
 from edge.errors import UsageError, exit_status
 from edge.fastest import fastest
 from edge.files import check_writable, write_json
-from edge.meter import Meter
+from edge.meter import Meter, resident_mb
 from edge.opencv import cv2
 from edge.pipeline import Pipeline, loop
 from edge.sinks.background import Background
@@ -204,7 +204,7 @@ def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline, output
         | {
             "unwritten": unwritten,
             "detections": pipeline.tracker.detections,
-            "rss_mb": _resident_mb(),
+            "rss_mb": resident_mb(),
             "model": str(args.model),
             "detector": pipeline.detector.name,
             "backend": pipeline.classifier.backend.name,
@@ -223,14 +223,6 @@ def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline, output
     )
     if args.stats is not None:
         write_json(args.stats, stats)
-
-
-def _resident_mb() -> float | None:
-    """Resident memory in MB, where the system tells (Linux)."""
-    with contextlib.suppress(OSError):
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
-    return None
 
 
 if __name__ == "__main__":

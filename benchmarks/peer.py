@@ -1,0 +1,70 @@
+"""The peer `fer` (PyPI), as its README uses it, on the same frames and in the same run.
+
+It asks for other versions of numpy and OpenCV than ours, so it runs in a process of its own, by a Python that has it:
+this file, run as a script, is that process. It reads "start stop" lines and answers with a line of JSON each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def open_peer(python: str, images: Sequence[Any]) -> Iterator[Callable[[range], list[float]]]:
+    """A function that takes numbers of `images` (uint8, all of one size) and gives fer's milliseconds for each.
+
+    Raises OSError where `python` is none, or has no fer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "images.npy", np.stack(images))
+        command = [python, __file__, f"{folder}/images.npy"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdin
+            answers = process.stdout
+            assert answers
+
+            def ask(frames: range) -> list[float]:
+                print(frames.start, frames.stop, file=process.stdin, flush=True)
+                answer = answers.readline()
+                if not answer:
+                    raise OSError(f"expected a Python with fer (pip install fer==25.10.3), {python} cannot run it")
+                times: list[float] = json.loads(answer)
+                return times
+
+            try:
+                ask(range(2))  # loads, and warms up
+                yield ask
+            finally:
+                process.kill()
+
+
+def _serve(file: str) -> None:
+    """The peer's process."""
+    answers, sys.stdout = sys.stdout, sys.stderr  # whatever else wants to print
+    images = np.load(file)
+    from fer.fer import FER
+
+    detector = FER(mtcnn=False)
+    for line in sys.stdin:
+        times = []
+        for i in range(*map(int, line.split())):
+            start = time.perf_counter()
+            detector.detect_emotions(images[i])
+            times.append(1000 * (time.perf_counter() - start))
+        print(json.dumps(times), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
