@@ -19,8 +19,8 @@ from edge.values import Face, Image
 
 SAME_FACE_IOU = 0.3  # two boxes that overlap so much are one face
 KEPT_FRAMES = 15  # a face that the detector misses for this long keeps its id
-PATCH = 24  # pixels a side of the picture by which a face is known again
-REACH = 38  # pixels a side of the surroundings at that scale: a face may move by 0.3 of its width a frame
+PATCH = 20  # pixels a side of the picture by which a face is known again
+REACH = 32  # pixels a side of the surroundings at that scale: a face may move by 0.3 of its width a frame
 ALIKE = 0.8  # correlation below which a face is lost, and the detector looks
 
 
@@ -63,8 +63,7 @@ class Tracker:
         faces = {id_: face for id_, face in moved.items() if face is not None}
         if len(faces) < len(seen) or _any_same(list(faces.values())):
             return False
-        self._age()
-        self._tracks |= {id_: replace(seen[id_], face=face) for id_, face in faces.items()}
+        self._advance({id_: replace(seen[id_], face=face) for id_, face in faces.items()})
         return True
 
     def _match(self, image: Image, faces: Sequence[Face]) -> None:
@@ -81,13 +80,14 @@ class Tracker:
         for iou, i, id_ in pairs:
             if iou >= SAME_FACE_IOU and i not in matched and id_ not in matched.values():
                 matched[i] = id_
-        self._age()
+        found = {}
         for i, face in enumerate(faces):
             if i not in matched:
                 matched[i] = self._next_id
                 self._next_id += 1
             patch = shrunk(image, face.box.centre, face.box.width, PATCH) if self._every > 1 else image[:0]
-            self._tracks[matched[i]] = Track(face, patch)
+            found[matched[i]] = Track(face, patch)
+        self._advance(found)
 
     def _search(self, image: Image, track: Track) -> Face | None:
         """The face near its last place, or None where nothing there looks like it."""
@@ -100,10 +100,14 @@ class Tracker:
         home = (REACH - PATCH) / 2
         return replace(track.face, box=box.moved(round((x - home) * scale), round((y - home) * scale)))
 
-    def _age(self) -> None:
-        """Count a frame for every track, and forget those that nobody has seen for too long."""
-        aged = {id_: replace(track, missed=track.missed + 1) for id_, track in self._tracks.items()}
-        self._tracks = {id_: track for id_, track in aged.items() if track.missed < KEPT_FRAMES}
+    def _advance(self, seen: dict[int, Track]) -> None:
+        """Go on with the tracks seen on this frame, and those that nobody has missed for too long."""
+        missed = {
+            id_: replace(track, missed=track.missed + 1)
+            for id_, track in self._tracks.items()
+            if id_ not in seen and track.missed + 1 < KEPT_FRAMES
+        }
+        self._tracks = missed | seen
 
 
 def _any_same(faces: Sequence[Face]) -> bool:

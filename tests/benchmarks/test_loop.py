@@ -1,0 +1,137 @@
+"""The loop's benchmark: its arithmetic on known figures, and the command as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import limit, steadiness
+from benchmarks.loop import main
+from benchmarks.peer import open_peer
+from edge.classifier import SHIPPED, Classifier, open_backend
+from edge.demo import demo_images
+from edge.detector import open_detector
+from edge.meter import Meter
+from edge.pipeline import Pipeline
+from edge.values import Box, Face, Frame
+
+A, A_MOVED, B = Box(0, 0, 40, 40), Box(5, 0, 40, 40), Box(100, 100, 40, 40)
+FAKE_FER = """
+import time
+class FER:
+    def __init__(self, mtcnn): assert mtcnn is False
+    def detect_emotions(self, image): print("chatter"); time.sleep(float(image[0, 0, 0]) / 1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("some", "others", "agree"),
+    [
+        ([], [], True),
+        ([A], [], False),
+        ([], [A], False),
+        ([A], [A_MOVED], True),
+        ([A], [B], False),
+        ([A, B], [B, A_MOVED], True),  # in any order
+        ([A, A_MOVED], [A, B], False),  # two of ours on one of theirs
+    ],
+)
+def test_boxes_agree_one_to_one(some: list[Box], others: list[Box], agree: bool) -> None:
+    assert steadiness.same_boxes(some, others) is agree
+
+
+class Slow:
+    """A detector that takes 3 ms, 2 of them in its library."""
+
+    name, every = "slow", 1
+
+    def __init__(self) -> None:
+        self.raw = lambda: time.sleep(0.002)
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        self.raw()
+        time.sleep(0.001)
+        return []
+
+    def close(self) -> None: ...
+
+
+def frames(count: int) -> list[Frame]:
+    return [Frame(i, i / 30, 0.0, image) for i, image in enumerate(islice(demo_images(300), count))]
+
+
+def test_the_limit_is_the_raw_calls_alone() -> None:
+    classifier = Classifier(open_backend(SHIPPED))
+    times = limit.measure(lambda: Pipeline(Slow(), classifier, Meter()), frames(30))
+    assert len(times["loop"]) == len(times["limit"]) == 30
+    assert np.median(times["limit"]) >= 2.0
+    assert np.median(times["loop"]) >= 3.0
+    assert np.median(times["limit"]) < np.median(times["loop"])
+
+
+def test_the_limit_repeats_each_raw_call_of_the_loop() -> None:
+    detector, classifier = open_detector("haar"), Classifier(open_backend(SHIPPED))
+    counted: list[str] = []
+    search, invoke = detector.raw, classifier.backend.raw
+    detector.raw = lambda *args, **options: (counted.append("haar"), search(*args, **options))[1]
+    classifier.backend.raw = lambda: (counted.append("classify"), invoke())[1]
+    limit.measure(lambda: Pipeline(detector, classifier, Meter()), frames(20))
+    assert counted.count("haar") == 3 * 2  # recorded, in the loop, alone; frames 0 and 10
+    assert counted.count("classify") == 3 * 20
+
+
+def test_following_the_demo_agrees_with_detecting_always() -> None:
+    found = steadiness.measure(open_detector("haar"), Classifier(open_backend(SHIPPED)), frames(60), None)
+    assert found["agreement"] >= 0.95
+    assert found["detections"] == 6
+    changes = found["changes_per_s"]
+    assert changes["shown"] <= changes["smoothed"] <= changes["raw"]
+
+
+def test_a_peer_is_timed_on_our_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fer").mkdir()
+    (tmp_path / "fer" / "__init__.py").write_text("")
+    (tmp_path / "fer" / "fer.py").write_text(FAKE_FER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    images = [np.full((2, 2, 3), milliseconds, np.uint8) for milliseconds in (1, 20, 40)]
+    with open_peer(sys.executable, images) as peer:
+        second, third = peer(range(1, 3))
+    assert 20 <= second < third
+    assert third >= 40
+
+
+def test_a_python_without_the_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "")
+    with (
+        pytest.raises(OSError, match="pip install fer"),
+        open_peer(sys.executable, [np.zeros((2, 2, 3), np.uint8)] * 2),
+    ):
+        pass
+
+
+def test_the_command_writes_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--frames", "20", "--resolutions", "320x240", "640x480", "--long", "100"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "loop.json").read_text())
+    assert [(row["detector"], row["resolution"], row["scene"]) for row in found["loop"]] == [
+        ("haar", size, faces) for size in ([320, 240], [640, 480]) for faces in (1, 4)
+    ]
+    assert all(row["loop"]["mean"] / row["limit"]["mean"] == row["limit_ratio"] for row in found["loop"])
+    assert found["start"]["seconds"] > 0
+    assert set(found["memory"]) == {"10", "100"}
+    assert "640x480" in (tmp_path / "loop.md").read_text()
+    assert "640x480" in capsys.readouterr().out
+
+
+def test_pictures_are_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from edge.demo import PHOTOGRAPH
+
+    assert main(["--sources", str(PHOTOGRAPH), "--out", str(tmp_path)]) == 2
+    assert "expected a clip" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
