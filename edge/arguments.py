@@ -9,7 +9,10 @@ from typing import NoReturn
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and leaves the module's docstring as it is written."""
+    """Shows defaults where there is one, and leaves the module's docstring as it is written."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return super()._get_help_string(action) if action.default not in (None, False, []) else action.help
 
 
 class ArgumentParser(argparse.ArgumentParser):

@@ -23,21 +23,20 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
 from edge.camera import open_source, paced
 from edge.classifier import SHIPPED, Backend, Classifier, open_backend
-from edge.detector import DETECTORS, open_detector
+from edge.detector import open_detector
 from edge.errors import UsageError, exit_status
 from edge.fastest import fastest
-from edge.files import check_writable, write_json
+from edge.files import write_json
 from edge.meter import Meter, resident_mb
 from edge.opencv import cv2
+from edge.options import check_outputs, parse
 from edge.pipeline import Pipeline, loop
 from edge.sinks.background import Background
 from edge.sinks.events import Console, Events
 from edge.sinks.video import PictureFolder, VideoFile
 from edge.sinks.window import Window, unavailable
-from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.base import Source
 from edge.sources.capture import CameraSettings
 from edge.values import Frame
@@ -47,49 +46,7 @@ DEMO_RECORDING = Path("demo.mp4")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = ArgumentParser("edge/run.py", __doc__)
-    parser.add_argument(
-        "--source",
-        default="0",
-        help="a camera's number, /dev/videoN, picamera, a URL, a video, a picture, a folder or 'glob' of them, demo",
-    )
-    parser.add_argument("--resolution", type=resolution, metavar="WxH", help="asked of the camera, as 1280x720")
-    parser.add_argument("--fps", type=positive, help="asked of the camera")
-    parser.add_argument("--fourcc", type=fourcc, help="pixel format asked of the camera: MJPG is often the quickest")
-    parser.add_argument("--realtime", action="store_true", help="play a video as a camera would, dropping frames")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=SHIPPED,
-        help=".tflite or .onnx file made by export; auto or a folder: the fastest of those nearly as true as the best",
-    )
-    parser.add_argument(
-        "--detector", default="auto", choices=["auto", *DETECTORS], help="auto: blazeface, if its model is at hand"
-    )
-    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's model file")
-    parser.add_argument(
-        "--detect-every", type=whole(1), metavar="N", help="full detections; between, faces are followed"
-    )
-    parser.add_argument("--no-display", action="store_true", help="show no window")
-    parser.add_argument(
-        "--record", type=Path, metavar="OUT", help="annotated video, or a folder where the source is pictures"
-    )
-    parser.add_argument(
-        "--events",
-        metavar="FILE|-",
-        action="append",
-        default=[],
-        help="JSON lines, one a frame, or with a name in .csv a row a face; may be given again",
-    )
-    parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
-    parser.add_argument("--max-frames", type=whole(1), metavar="N", help="end after so many frames")
-    parser.add_argument(
-        "--threads", type=whole(1, 64), metavar="N", help="cores to use; if not given, 1 to classify, up to 4 to detect"
-    )
-    parser.add_argument(
-        "--uncertain-below", type=fraction, default=UNCERTAIN_BELOW, metavar="P", help="probability of an emotion"
-    )
-    return parser.parse_args(argv)
+    return parse(__doc__, argv)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -99,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Open everything, loop, close everything, tell how fast it was."""
-    _check_outputs(args)
+    check_outputs(args)
     cv2.setNumThreads(args.threads or min(DETECTING_CORES, os.cpu_count() or 1))
     args.threads = args.threads or 1
     classifier = Classifier(_open_model(args))
@@ -116,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         if source.notice:
             print(source.notice, file=sys.stderr)
         outputs = list(_sinks(args, source, no_window, classifier.card.labels))
+        _tell(args, f"{detector.name} finds the faces, {args.model.name} reads them")
         try:
             with contextlib.ExitStack() as closing:
                 sinks = [closing.enter_context(sink) for sink in outputs]
@@ -132,22 +90,13 @@ def _open_model(args: argparse.Namespace) -> Backend:
         return open_backend(args.model, args.threads)
     folder = args.model if args.model.is_dir() else SHIPPED.parent
     args.model, backend, why = fastest(folder, args.threads)
-    print(why, file=sys.stderr if "-" in args.events else sys.stdout)
+    _tell(args, why)
     return backend
 
 
-def _check_outputs(args: argparse.Namespace) -> None:
-    """Refuse outputs that cannot be written, or that would fall upon what is read or upon each other."""
-    if args.stats is not None:
-        check_writable(args.stats)
-    taken = {Path(args.source).resolve(), Path(args.source).resolve().parent, args.model.resolve()}
-    events = [("--events", Path(events)) for events in args.events if events != "-"]
-    for name, output in [("--record", args.record), *events, ("--stats", args.stats)]:
-        if output is not None and output.resolve() in taken:
-            raise UsageError(f"expected {name} apart from the source, the model and other outputs, found {output}")
-        taken |= {output.resolve()} if output is not None else set()
-    if args.events.count("-") > 1:
-        raise UsageError("expected --events - once, found it again; leave one out")
+def _tell(args: argparse.Namespace, line: str) -> None:
+    """A line for people, kept apart from events on standard output."""
+    print(line, file=sys.stderr if "-" in args.events else sys.stdout, flush=True)
 
 
 def _sinks(args: argparse.Namespace, source: Source, no_window: str | None, labels: Sequence[str]) -> Iterator[Any]:
@@ -216,10 +165,11 @@ def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline, output
     notes += [f"{count} too many for {name}" for name, count in unwritten.items()]
     notes += [f"camera lost {lost['times']} times for {lost['seconds']} s"] if lost["times"] else []
     stages = "  ".join(f"{name} {times['p50']}" for name, times in stats["stages_ms"].items())
-    print(
+    notes += [f"{pipeline.detector.name} looked at {stats['detections']}"] if stats["detections"] else []
+    _tell(
+        args,
         f"{stats['frames']} frames in {stats['seconds']:.1f} s: {stats['fps']:.1f} FPS, {', '.join(notes)}"
         f"  median ms: {stages}",
-        file=sys.stderr if "-" in args.events else sys.stdout,
     )
     if args.stats is not None:
         write_json(args.stats, stats)
