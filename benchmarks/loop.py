@@ -214,8 +214,6 @@ def _markdown(results: dict[str, Any]) -> str:
         for row in results["steadiness"]
     ]
     calm_head = ["clip", "detector", "frames", "agreement", "frames detected on", "changes/s raw", "smoothed", "shown"]
-    frames = sum(row["frames"] for row in results["steadiness"])
-    agreement = sum(row["agreement"] * row["frames"] for row in results["steadiness"]) / frames
     memory = ", ".join(f"{mb} MB after {count} frames" for count, mb in results["memory"].items())
     start = results["start"]
     parts = [
@@ -225,9 +223,21 @@ def _markdown(results: dict[str, Any]) -> str:
         f"Start, one reading and end: {start['seconds']:.2f} s, {start['rss_mb']} MB. This process: {memory}.",
         "## Following faces, and calm names",
         table(calm_head, calm),
-        f"Agreement with a detection on every frame (IoU 0.5): {agreement:.3f} of {frames} frames.",
+        _agreements(results["steadiness"]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _agreements(rows: list[dict[str, Any]]) -> str:
+    """Over all clips, and over the frames with a face alone: where nobody is, it is easy to agree."""
+    lines = []
+    for detector in dict.fromkeys(row["detector"] for row in rows):
+        own = [row for row in rows if row["detector"] == detector]
+        frames, with_face = (sum(row[key] for row in own) for key in ("frames", "frames_with_face"))
+        apart = sum(row["disagreeing"] for row in own)
+        text = f"{detector}: boxes as by detecting always (IoU 0.5) on {1 - apart / frames:.3f} of {frames} frames"
+        lines.append(text + (f", {1 - apart / with_face:.3f} of the {with_face} with a face." if with_face else "."))
+    return "\n".join(f"- {line}" for line in lines)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,12 @@ def measure(detector: Detector, classifier: Classifier, frames: Sequence[Frame],
         "shown": Smoother(labels),
     }
     last: dict[tuple[str, int], str] = {}
-    changes, face_frames, agreeing = dict.fromkeys(kinds, 0), 0, 0
+    changes, face_frames, apart, with_face = dict.fromkeys(kinds, 0), 0, 0, 0
     for frame in frames:
         followed = tracker.find(frame.image)
-        agreeing += same_boxes([face.box for face in followed.values()], [f.box for f in detector.detect(frame.image)])
+        detected = detector.detect(frame.image)
+        apart += not same_boxes([face.box for face in followed.values()], [face.box for face in detected])
+        with_face += bool(followed or detected)
         for id_, face in followed.items():
             raw = classifier.read(frame.image, face.box)
             face_frames += 1
@@ -38,7 +40,9 @@ def measure(detector: Detector, classifier: Classifier, frames: Sequence[Frame],
     seconds = face_frames * span_s
     return {
         "frames": len(frames),
-        "agreement": agreeing / len(frames),
+        "frames_with_face": with_face,
+        "disagreeing": apart,
+        "agreement": 1 - apart / len(frames),
         "detections": tracker.detections,
         "changes_per_s": {kind: count / seconds if seconds else None for kind, count in changes.items()},
         "face_seconds": seconds,
