@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +116,35 @@ def test_auto_takes_blazeface_only_where_its_model_is_at_hand(monkeypatch: pytes
     assert open_detector("auto").name == "haar"
     monkeypatch.setattr(blazeface, "CACHED", shared(MODEL))
     assert open_detector("auto").name == "blazeface"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A web server on this machine, and the folder that it serves."""
+    (tmp_path / "home").mkdir()
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "home"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", tmp_path / "home"
+        server.shutdown()
+
+
+def test_the_model_is_fetched_once_and_only_the_right_one(
+    home: tuple[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pooch", reason="pooch is not installed")
+    url, folder = home
+    (folder / "blaze.tflite").write_bytes(b"a model")
+    monkeypatch.setattr(blazeface, "URL", f"{url}/blaze.tflite")
+    monkeypatch.setattr(blazeface, "CACHED", tmp_path / "cache" / "blaze.tflite")
+    with pytest.raises(ModelError, match="cannot fetch"):
+        blazeface.model_file()
+    assert not blazeface.CACHED.exists()
+    monkeypatch.setattr(blazeface, "SHA256", hashlib.sha256(b"a model").hexdigest())
+    assert blazeface.model_file().read_bytes() == b"a model"
+    (folder / "blaze.tflite").unlink()
+    assert blazeface.model_file() == blazeface.CACHED
+    assert "SHA256" not in capfd.readouterr().err  # pooch tells at length what it does
 
 
 def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
