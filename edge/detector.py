@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from edge.detectors import blazeface_model
 from edge.errors import UsageError
 from edge.values import Face, Image
 
@@ -41,9 +42,7 @@ def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
     `model` is BlazeFace's file. Raises MissingExtra, ModelError or UsageError.
     """
     if name == "auto":
-        from edge.detectors import blazeface
-
-        name = "blazeface" if model is not None or blazeface.CACHED.is_file() else "haar"
+        name = "blazeface" if model is not None or blazeface_model.CACHED.is_file() else "haar"
     if model is not None and name == "haar":
         raise UsageError("expected --detector blazeface or mediapipe with --detector-model, found haar, which has none")
     module, attribute = DETECTORS[name].split(":")

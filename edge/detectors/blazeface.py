@@ -7,7 +7,6 @@ pixel. It sees the whole picture at 128 x 128 pixels: faces narrower than a tent
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -17,19 +16,12 @@ import numpy.typing as npt
 
 from edge.backends.litert import open_interpreter
 from edge.detector import largest_first
-from edge.errors import MissingExtra, ModelError
+from edge.detectors.blazeface_model import URL, model_file
+from edge.errors import ModelError
 from edge.opencv import cv2
-from edge.quiet import quiet
 from edge.values import Box, Face, Image
 
 Floats: TypeAlias = npt.NDArray[np.float32]
-
-URL = (
-    "https://storage.googleapis.com/mediapipe-models/face_detector/blaze_face_short_range/float16/1/"
-    "blaze_face_short_range.tflite"
-)
-SHA256 = "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f"
-CACHED = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-emotion" / URL.rsplit("/", 1)[1]
 
 SIDE = 128  # pixels of the network's input
 GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell
@@ -142,20 +134,3 @@ def _anchors() -> Floats:
         grid = np.stack(np.meshgrid(at, at), axis=-1).reshape(-1, 2)
         centres.append(np.repeat(grid, anchors, axis=0))
     return np.concatenate(centres)
-
-
-def model_file() -> Path:
-    """BlazeFace's model in the user's cache; fetched from its home at the first use. Raises ModelError offline."""
-    if not CACHED.is_file():
-        try:
-            import pooch
-        except ImportError:
-            raise MissingExtra(
-                "BlazeFace's model (--detector-model FILE) or, to fetch it, pooch", "blazeface"
-            ) from None
-        try:
-            with quiet():
-                pooch.retrieve(URL, known_hash=SHA256, path=CACHED.parent, fname=CACHED.name)
-        except (OSError, ValueError) as error:  # no network; not the file that was expected
-            raise ModelError(f"cannot fetch {URL}; fetch it elsewhere and give it by --detector-model FILE") from error
-    return CACHED

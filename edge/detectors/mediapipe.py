@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.detector import largest_first
-from edge.detectors.blazeface import fer_face, model_file
+from edge.detectors.blazeface import fer_face
+from edge.detectors.blazeface_model import model_file
 from edge.errors import EmotionError, MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.quiet import quiet

@@ -15,7 +15,7 @@ import pytest
 
 from edge.demo import PHOTOGRAPH, demo_images
 from edge.detector import Detector, open_detector
-from edge.detectors import blazeface
+from edge.detectors import blazeface_model
 from edge.detectors.blazeface import BlazeFace, fer_face, merge
 from edge.errors import EmotionError, MissingExtra, ModelError, UsageError
 from edge.opencv import cv2
@@ -112,9 +112,9 @@ def test_a_blazeface_square_becomes_one_of_fer_2013() -> None:
 
 
 def test_auto_takes_blazeface_only_where_its_model_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(blazeface, "CACHED", tmp_path / "none.tflite")
+    monkeypatch.setattr(blazeface_model, "CACHED", tmp_path / "none.tflite")
     assert open_detector("auto").name == "haar"
-    monkeypatch.setattr(blazeface, "CACHED", shared(MODEL))
+    monkeypatch.setattr(blazeface_model, "CACHED", shared(MODEL))
     assert open_detector("auto").name == "blazeface"
 
 
@@ -135,21 +135,21 @@ def test_the_model_is_fetched_once_and_only_the_right_one(
     pytest.importorskip("pooch", reason="pooch is not installed")
     url, folder = home
     (folder / "blaze.tflite").write_bytes(b"a model")
-    monkeypatch.setattr(blazeface, "URL", f"{url}/blaze.tflite")
-    monkeypatch.setattr(blazeface, "CACHED", tmp_path / "cache" / "blaze.tflite")
+    monkeypatch.setattr(blazeface_model, "URL", f"{url}/blaze.tflite")
+    monkeypatch.setattr(blazeface_model, "CACHED", tmp_path / "cache" / "blaze.tflite")
     with pytest.raises(ModelError, match="cannot fetch"):
-        blazeface.model_file()
-    assert not blazeface.CACHED.exists()
-    monkeypatch.setattr(blazeface, "SHA256", hashlib.sha256(b"a model").hexdigest())
-    assert blazeface.model_file().read_bytes() == b"a model"
+        blazeface_model.model_file()
+    assert not blazeface_model.CACHED.exists()
+    monkeypatch.setattr(blazeface_model, "SHA256", hashlib.sha256(b"a model").hexdigest())
+    assert blazeface_model.model_file().read_bytes() == b"a model"
     (folder / "blaze.tflite").unlink()
-    assert blazeface.model_file() == blazeface.CACHED
+    assert blazeface_model.model_file() == blazeface_model.CACHED
     assert "SHA256" not in capfd.readouterr().err  # pooch tells at length what it does
 
 
 def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(blazeface, "CACHED", tmp_path / "blaze.tflite")
-    monkeypatch.setattr(blazeface, "URL", "http://127.0.0.1:9/blaze.tflite")
+    monkeypatch.setattr(blazeface_model, "CACHED", tmp_path / "blaze.tflite")
+    monkeypatch.setattr(blazeface_model, "URL", "http://127.0.0.1:9/blaze.tflite")
     with pytest.raises((ModelError, MissingExtra), match="--detector-model FILE"):
         open_detector("blazeface")
     assert list(tmp_path.iterdir()) == []
