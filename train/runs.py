@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 RUNS = Path("runs")
+SHIPPED = Path(__file__).resolve().parents[1] / "models" / "emotion.keras"  # what edge/models was made from
 SCALE, BACKBONE = "scale", "backbone"  # layers of every model: pixels to -1..1, then the (pretrained) network
 
 
@@ -116,8 +117,10 @@ def newest_run() -> Path | None:
 
 
 def newest_model() -> Path:
-    """model.keras of the run that finished last."""
+    """model.keras of the run that finished last; where there is none, the shipped model's."""
     run = newest_run()
-    if run is None:
+    if run is not None:
+        return run / "model.keras"
+    if not SHIPPED.is_file():
         raise ModelError(f"no finished run in {RUNS}/; name a model with --model, or train one with: python -m train")
-    return run / "model.keras"
+    return SHIPPED.relative_to(Path.cwd()) if SHIPPED.is_relative_to(Path.cwd()) else SHIPPED
