@@ -41,7 +41,7 @@ class Calibration:
 
     def save(self, path: Path) -> None:
         about = {"keras_sha256": self.keras_sha256, "faces": self.faces, "proven": self.proven}
-        arrays = {f"shift/{layer}": shift for layer, shift in self.shifts.items()}
+        arrays: dict[str, Any] = {f"shift/{layer}": shift for layer, shift in self.shifts.items()}
         with whole_file(path) as beside:
             np.savez_compressed(
                 beside,

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import importlib.metadata
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.values import Probabilities
 from export.calibrate import FACES, Calibration, Ranges, describe, read_calibration, sample
-from export.correct import corrected, shifts
 from export.closing import TIMED_RUNS, Proven, latencies, report
+from export.correct import corrected, shifts
 from export.verify import Parity, add_data, compare, validation_faces
 from train.data import FACE_SIZE, FaceSet, load, split_of
 from train.evaluate import predict, predict_keras
@@ -53,7 +53,9 @@ def parse_args(form: Format, argv: list[str] | None = None) -> argparse.Namespac
         parser.add_argument(
             f"--{precision}", dest="chosen", action="append_const", const=precision, help=f"write a {precision} file"
         )
-    parser.add_argument("--all", dest="chosen", action="store_const", const=list(form.precisions), help="write them all")
+    parser.add_argument(
+        "--all", dest="chosen", action="store_const", const=list(form.precisions), help="write them all"
+    )
     parser.add_argument("--model", type=Path, help="model.keras; that of the newest run, or the shipped, if not given")
     add_data(parser)
     parser.add_argument(
@@ -102,7 +104,7 @@ def export(form: Format, args: argparse.Namespace) -> int:
         times = latencies(form, model, proven, validation.images, stage("latency", TIMED_RUNS))
     if calibration is not None and saved is None:
         calibration.save(_calibration_file(form, path))
-    report(proven, times)
+    report(proven, times, validation.split)
     return 0
 
 
@@ -184,7 +186,7 @@ class Prover:
         )
 
     def _on_record(self, parity: Parity, graph_sha256: str) -> Parity:
-        """Where the faces have no labels: what was measured when they had, on a graph that is this one byte for byte."""
+        """Where the faces have no labels: what was measured when they had, on this very graph, byte for byte."""
         if self.calibration is None:
             return parity
         if parity.accuracy is not None:

@@ -32,9 +32,9 @@ def shifts(model: keras.Model, faces: FaceSet) -> dict[str, Floats]:
     for conv, mean in zip(convs, means, strict=True):
         kernel, wrong = np.asarray(conv.kernel), rounded(conv) - np.asarray(conv.kernel)
         conv.kernel.assign(wrong)
-        with_bias = np.asarray(conv(mean[None])).mean(axis=(0, 1, 2))
+        shift: Floats = np.asarray(conv(mean[None]), dtype=np.float32).mean(axis=(0, 1, 2))
         conv.kernel.assign(kernel)
-        found[conv.name] = with_bias - np.asarray(conv.bias) if conv.use_bias else with_bias
+        found[conv.name] = shift - np.asarray(conv.bias) if conv.use_bias else shift
     return found
 
 

@@ -116,9 +116,7 @@ def model_metadata(card: ModelCard) -> bytes:
     image = table([(1, table([], [(0, RGB)]))], [(0, IMAGE_PROPERTIES)])
     scaling = table([(1, table([(0, floats(0.0)), (1, floats(1.0))]))], [(0, NORMALIZATION)])
     stats = table([(0, floats(255.0)), (1, floats(0.0))])
-    pixels = table(
-        [(0, text("pixels")), (1, text("a face, RGB")), (3, image), (4, tables(scaling)), (5, stats)]
-    )
+    pixels = table([(0, text("pixels")), (1, text("a face, RGB")), (3, image), (4, tables(scaling)), (5, stats)])
     emotion = table([(0, text("emotion")), (1, text("a probability each")), (6, tables(labels))])
     graph = table([(2, tables(pixels)), (3, tables(emotion))])
     model = [(0, text("emotion")), (1, text(f"{card.architecture} {card.precision}; {card.training_data}"))]

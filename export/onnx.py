@@ -40,7 +40,7 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
         per_channel=True,
         reduce_range=False,
         weight_qType=ort.QuantType.QInt8,
-        activation_qType=ort.QuantType.QInt8,
+        activation_qType=ort.QuantType.QUInt8,
         tensors_range=_tensors_data(calibration.ranges),
         nodes_to_quantize=[],
         nodes_to_exclude=scaling,

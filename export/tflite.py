@@ -35,7 +35,10 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
     mended = corrected(model, calibration.shifts)
     if precision == "dynamic":
         return _quantized(_float_graph(mended, "uint8"), recipe.dynamic_wi8_afp32())
-    ranges = {name: {"min": np.float32([low]), "max": np.float32([high])} for name, (low, high) in calibration.ranges.items()}
+    ranges = {
+        name: {"min": np.array([low], dtype=np.float32), "max": np.array([high], dtype=np.float32)}
+        for name, (low, high) in calibration.ranges.items()
+    }
     return with_uint8_interface(_quantized(_float_graph(mended, "float32"), recipe.static_wi8_ai8(), ranges))
 
 
@@ -59,7 +62,7 @@ def _quantized(content: bytes, recipe: Any, ranges: dict[str, Any] | None = None
 
 
 def ranges(model: keras.Model, faces: FaceSet) -> Ranges:
-    """The ranges of the float graph's tensors; that of the input must be 0..255, so that int8 takes the pixel itself."""
+    """The ranges of the float graph's tensors; the input's must be 0..255, so that int8 takes the pixel itself."""
     found = extremes(_tensors(_float_graph(model, "float32"), faces, model.input_shape[1]))
     first = next(iter(found.values()))
     if first != (0, 255):

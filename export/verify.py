@@ -28,6 +28,7 @@ from train.progress import progress
 
 DATA = Path("data/fer2013")  # where the README unpacks it
 PORTRAIT = "the demo portrait"
+FLIPS = 5  # kinds of them that are named
 CHANCE = 0.05  # p below which a difference is none of chance
 
 
@@ -57,7 +58,7 @@ class Parity:
     agreement: float  # share of faces that get the same emotion
     largest_difference: float  # of any probability of any face
     mean_difference: float
-    flips: dict[str, int]  # "fear to sad" -> faces that Keras calls fear and the file sad; the commonest first
+    flips: dict[str, int]  # the commonest: "fear to sad" -> faces that Keras calls fear and the file sad
     keras_accuracy: float | None = None
     accuracy: float | None = None
     mcnemar_p: float | None = None  # of the two accuracies being one
@@ -77,7 +78,7 @@ class Parity:
 
     def flipped(self) -> str:
         """Which emotions changed, in words."""
-        return ", ".join(f"{flip} {count}" for flip, count in list(self.flips.items())[:5]) or "none"
+        return ", ".join(f"{flip} {count}" for flip, count in self.flips.items()) or "none"
 
     def holds(self, limits: Limits) -> bool:
         """Whether the limits hold; a few faces too little are forgiven only as far as they may be chance.
@@ -115,7 +116,7 @@ def compare(faces: FaceSet, reference: Probabilities, exported: Probabilities) -
         agreement=float((theirs == ours).mean()),
         largest_difference=float(np.abs(reference - exported).max()),
         mean_difference=float(np.abs(reference - exported).mean()),
-        flips=dict(sorted(flips.items(), key=lambda item: (-item[1], item[0]))),
+        flips=dict(sorted(flips.items(), key=lambda item: (-item[1], item[0]))[:FLIPS]),
     )
     if faces.split == PORTRAIT:
         return found
@@ -132,7 +133,7 @@ def validation_faces(data: Path | None) -> FaceSet:
     """PublicTest; without a data set, the demo's portrait cropped in 75 ways: it shows a broken file, no accuracy."""
     if data is not None:
         return split_of(load(data, ("public",)), "public", data)
-    photograph = cv2.imread(str(PHOTOGRAPH), cv2.IMREAD_GRAYSCALE)
+    photograph = np.asarray(cv2.imread(str(PHOTOGRAPH), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
     x, y = (round(place) for place in FACE_CENTRE)
     views = [
         to_face(crop(photograph, Box(x - side // 2 + right, y - side // 2 + down, side, side)), FACE_SIZE)
