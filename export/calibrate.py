@@ -1,7 +1,7 @@
 """The faces that tell the quantizer which values occur, and what they told: saved with the model, it needs them once.
 
 The faces are real, from the training split, stratified by emotion, seeded, and named by a hash. What they told stands
-beside the model, as `model.tflite.npz` or `model.onnx.npz`: from there on int8 needs no data set, and comes out the same.
+beside the model, as `model.tflite.npz` or `model.onnx.npz`: from then on int8 needs no data set, and comes out alike.
 """
 
 from __future__ import annotations

@@ -63,15 +63,15 @@ def report(proven: Sequence[Proven], times: Sequence[float], held_on: str) -> No
         parity, size = item.parity, item.path.stat().st_size / 1e6
         accuracy = "       -" if parity.accuracy is None else f"{parity.accuracy:8.2%}"
         print(
-            f"{item.path!s:<{width}} {size:6.2f}  {accuracy}  {parity.agreement:9.2%}  {parity.largest_difference:18.2g}"
-            f"  {time:6.3f}  {base / time:.2f} times as fast"
+            f"{item.path!s:<{width}} {size:6.2f}  {accuracy}  {parity.agreement:9.2%}  "
+            f"{parity.largest_difference:18.2g}  {time:6.3f}  {base / time:.2f} times as fast"
         )
     for item in proven:
         print(f"{item.precision}: {item.parity}; flips: {item.parity.flipped()}")
     if held_on == PORTRAIT:
         print(
-            f"no data set at hand (--data): held against Keras on {PORTRAIT} alone; an accuracy above is that on record "
-            "for this very graph, byte for byte, from when it was calibrated"
+            f"no data set at hand (--data): held against Keras on {PORTRAIT} alone; an accuracy above is that on "
+            "record for this very graph, byte for byte, from when it was calibrated"
         )
     for item, time in zip(proven, own, strict=True):
         if time > SLOWER * base:

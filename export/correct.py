@@ -32,7 +32,7 @@ def shifts(model: keras.Model, faces: FaceSet) -> dict[str, Floats]:
     for conv, mean in zip(convs, means, strict=True):
         kernel, wrong = np.asarray(conv.kernel), rounded(conv) - np.asarray(conv.kernel)
         conv.kernel.assign(wrong)
-        shift: Floats = np.asarray(conv(mean[None]), dtype=np.float32).mean(axis=(0, 1, 2))
+        shift = np.asarray(np.asarray(conv(mean[None])).mean(axis=(0, 1, 2)), dtype=np.float32)
         conv.kernel.assign(kernel)
         found[conv.name] = shift - np.asarray(conv.bias) if conv.use_bias else shift
     return found
