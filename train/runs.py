@@ -88,8 +88,11 @@ def save_model(model: keras.Model, path: Path) -> None:
         model.save(beside)
 
 
-def load_model(path: Path) -> keras.Model:
-    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7]; ModelError for any other."""
+def load_model(path: Path, compiled: bool = True) -> keras.Model:
+    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7], with or without its optimizer.
+
+    ModelError for any other.
+    """
     if path.suffix != ".keras":
         raise ModelError(f"expected a .keras file, found {path}")
     if not path.is_file():
@@ -97,7 +100,7 @@ def load_model(path: Path) -> keras.Model:
     import keras
 
     try:
-        model = keras.models.load_model(path)
+        model = keras.models.load_model(path, compile=compiled)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
         raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
     taken, given = model.input_shape, model.output_shape

@@ -208,18 +208,14 @@ def test_every_network_of_the_zoo_passes_the_gate_in_every_form(arch: str, drawn
 
 
 def _taught(arch: str, faces: FaceSet) -> keras.Model:
-    """A random network with statistics and a head that fit the faces: sure of itself, as a trained one is."""
+    """A network that learnt these faces in a few steps: sure of itself, as a trained one is."""
     keras.utils.set_random_seed(0)
-    model = build(arch, 48, "none", dropout=0.3)
+    model = build(arch, 48, "none", dropout=0.0)
     pixels = keras_inputs(faces.images, 48)
-    for _ in range(60):
+    model.compile(keras.optimizers.Adam(1e-3 if arch != "vgg16" else 1e-4), "sparse_categorical_crossentropy")
+    model.fit(pixels, faces.labels, batch_size=28, epochs=10, verbose=0)
+    for _ in range(40):  # until the batch norms' statistics are those of the weights
         model(pixels, training=True)
-    pooled = np.asarray(keras.Model(model.input, model.get_layer("pool").output)(pixels))
-    head = model.get_layer("emotion")
-    features, targets = pooled - pooled.mean(0), 8 * np.eye(7)[faces.labels]
-    inner = features @ features.T
-    kernel = features.T @ np.linalg.solve(inner + 1e-2 * np.trace(inner) / len(inner) * np.eye(len(inner)), targets)
-    head.set_weights([kernel, -pooled.mean(0) @ kernel])
     return model
 
 
