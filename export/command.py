@@ -101,9 +101,9 @@ def export(form: Format, args: argparse.Namespace) -> int:
             prover = Prover(form, path, model, precision, calibration if precision in ROUNDED else None)
             parity = prover.write(out, validation, reference, stage(precision, 1 + len(validation)))
             proven.append(Proven(out, precision, parity))
+        if calibration is not None and saved is None:
+            calibration.save(_calibration_file(form, path))
         times = latencies(form, model, proven, validation.images, stage("latency", TIMED_RUNS))
-    if calibration is not None and saved is None:
-        calibration.save(_calibration_file(form, path))
     report(proven, times, validation.split)
     return 0
 
