@@ -21,6 +21,7 @@ from train.runs import BACKBONE, SCALE
 if TYPE_CHECKING:
     import keras
 
+SMALLEST = 2e-4  # of a kernel's largest tap, scaled by its batch norm: its effect stays far below a step of int8
 BATCH = 43  # faces at once: every map of them is in memory
 
 
@@ -47,9 +48,27 @@ def corrected(model: keras.Model, shifts: dict[str, Floats]) -> keras.Model:
     for conv, norm in _convolutions(copy).items():
         if norm is not None:
             norm.moving_mean.assign_add(shifts[conv.name])
+            _revive(conv, norm)
         else:
             conv.bias.assign_sub(shifts[conv.name])
     return copy
+
+
+def _revive(conv: keras.layers.Layer, norm: keras.layers.Layer) -> None:
+    """Give dead channels, whose taps are all but zero, one small tap.
+
+    A bias is stored in steps of the kernel's: with no kernel to speak of, a channel's constant overflows its 32 bits,
+    comes out as its opposite, and on other processors otherwise. The stem of MobileNetV2 has seven of them.
+    """
+    import keras
+
+    kernel, factor = np.array(conv.kernel), np.asarray(norm.gamma if norm.scale else 1.0)
+    factor = np.maximum(np.abs(factor) / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon), 1e-12)
+    depthwise = isinstance(conv, keras.layers.DepthwiseConv2D)
+    taps = kernel.reshape(-1, kernel.shape[2] if depthwise else kernel.shape[3])  # [taps, channels], a view
+    dead = np.abs(taps).max(axis=0) * factor < SMALLEST
+    taps[0, dead] = SMALLEST / factor[dead]
+    conv.kernel.assign(kernel)
 
 
 def rounded(conv: keras.layers.Layer) -> Floats:
