@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from edge.values import Probabilities
 from train.data import FaceSet
-from train.metrics import report
+from train.metrics import mcnemar, report
 
 
 def judge(faces: FaceSet, probabilities: Probabilities, base: Probabilities | None) -> dict[str, Any]:
@@ -20,14 +17,3 @@ def judge(faces: FaceSet, probabilities: Probabilities, base: Probabilities | No
         result["agreement_with_float"] = float((mine == others).mean())
         result["mcnemar_p"] = mcnemar(mine == faces.labels, others == faces.labels)
     return result
-
-
-def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) -> float:
-    """Exact two-sided p that two models which differ only by chance differ this much (McNemar 1947).
-
-    Only the faces that one model has right and the other wrong count; bool [n] each.
-    """
-    from scipy.stats import binomtest  # scikit-learn, without which there is no accuracy, brings it
-
-    gained, lost = int((right & ~other_right).sum()), int((~right & other_right).sum())
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -26,11 +26,7 @@ def measure(
         inputs = [to_input(face, backend.card.input_size, backend.card.face_size) for face in faces]
         return lambda i: backend.run(inputs[i % len(inputs)])
 
-    def after_round(runs: int) -> None:
-        for _ in range(runs):
-            advance()
-
-    return by_turns([call(backend) for backend in backends], runs, after_round)
+    return by_turns([call(backend) for backend in backends], runs, advance)
 
 
 def percentiles(times_ms: npt.NDArray[np.float64]) -> dict[str, float]:

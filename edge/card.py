@@ -1,7 +1,8 @@
 """What a model file says of itself: whoever opens it needs nothing else.
 
-In a .tflite file the card is `card.json` in the zip archive that the TFLite format lets stand behind the flatbuffer
-(`labels.txt` beside it); in an .onnx file it is the entry `card` of metadata_props.
+In a .tflite file the card is `card.json` in the zip archive behind the flatbuffer (`labels.txt` beside it), which the
+standard TFLite metadata names as its associated files (see export.flatbuffer); in an .onnx file it is the entry `card`
+of metadata_props.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class ModelCard:
     labels: tuple[str, ...]
     input_size: int
     face_size: int  # resolution of the training faces; see edge.preprocess.to_input
-    precision: str  # float32 or int8
+    precision: str  # float32, float16, dynamic (int8 kernels) or int8
     architecture: str
     colour: str = "grey"  # three equal channels
     crop_margin: float = 0.0  # of the detector's box; see edge.preprocess.crop

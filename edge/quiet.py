@@ -23,7 +23,7 @@ def quiet() -> Iterator[None]:
         unexpected = False
         try:
             yield
-        except EmotionError:  # says all that there is to say in one line
+        except (EmotionError, KeyboardInterrupt):  # one line says all that there is to say
             raise
         except BaseException:
             unexpected = True

@@ -18,9 +18,10 @@ ROUND = 20  # calls a turn
 
 
 def by_turns(
-    calls: Sequence[Callable[[int], Any]], runs: int, after_round: Callable[[int], None] = lambda _: None
+    calls: Sequence[Callable[[int], Any]], runs: int, advance: Callable[[], None] = lambda: None
 ) -> list[npt.NDArray[np.float64]]:
-    """Milliseconds of each call, one array [>= runs] each; a call is given the number of its run."""
+    """Milliseconds of each call, one array [>= runs] each; a call is given the number of its run; `advance` is
+    called once a run."""
     for call in calls:
         for i in range(WARM_UP):
             call(i)
@@ -33,5 +34,6 @@ def by_turns(
                 start = time.perf_counter()
                 call(i)
                 times[which].append(1000 * (time.perf_counter() - start))
-        after_round(ROUND)
+        for _ in range(ROUND):
+            advance()
     return [np.array(values) for values in times]

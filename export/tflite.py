@@ -1,70 +1,114 @@
 """Export to TensorFlow Lite.
 
-python -m export.tflite --int8                 the newest run, calibrated and proven on real faces
-python -m export.tflite --float32 --int8 --model runs/NAME/model.keras
+python -m export.tflite --int8                 the newest run or, where there is none, the shipped model
+python -m export.tflite --all --model runs/NAME/model.keras --data data/fer2013
 """
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.card import CARD_FILE, LABELS_FILE, ModelCard
-from edge.errors import DataError, ModelError
+from edge.errors import DataError
+from edge.preprocess import to_input
 from export import command
-from export.calibrate import inputs
+from export.calibrate import Calibration, Ranges, extremes
 from export.correct import corrected
+from export.flatbuffer import with_metadata, with_uint8_interface
 from train.data import FaceSet
 
 if TYPE_CHECKING:
     import keras
 
 
-def convert(model: keras.Model, precision: str, calibration: FaceSet | None) -> bytes:
-    """The flatbuffer; int8 is full integer, with pixels 0..255 in and probabilities as uint8 out."""
-    import tensorflow as tf
-
-    if precision == "float32":
-        return bytes(tf.lite.TFLiteConverter.from_keras_model(command.serving_model(model, "uint8")).convert())
+def convert(model: keras.Model, precision: str, calibration: Calibration | None) -> bytes:
+    """The flatbuffer. dynamic has int8 kernels and computes from and to float; int8 is integer from pixel to output."""
     if calibration is None:
-        raise DataError("int8 needs calibration faces, found none; give a data set with --data")
-    faces, size = calibration, model.input_shape[1]
-    serving = command.serving_model(corrected(model, faces), "float32")
-    converter = tf.lite.TFLiteConverter.from_keras_model(serving)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: inputs(faces, size)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8
-    content = bytes(converter.convert())
-    _check_pixels(content)
-    return content
+        return _float_graph(model, "uint8", half=precision == "float16")
+    from ai_edge_quantizer import recipe
+
+    mended = corrected(model, calibration.shifts)
+    if precision == "dynamic":
+        return _quantized(_float_graph(mended, "uint8"), recipe.dynamic_wi8_afp32())
+    ranges = {
+        name: {"min": np.array([low], dtype=np.float32), "max": np.array([high], dtype=np.float32)}
+        for name, (low, high) in calibration.ranges.items()
+    }
+    return with_uint8_interface(_quantized(_float_graph(mended, "float32"), recipe.static_wi8_ai8(), ranges))
 
 
-def _check_pixels(content: bytes) -> None:
-    """The int8 input must be the pixel itself: scale 1, zero point 0. Then no runtime can scale it wrongly."""
+def _float_graph(model: keras.Model, pixels: str, half: bool = False) -> bytes:
+    """TensorFlow's conversion, with pixels of that type; `half` keeps the weights in 16 bits."""
     import tensorflow as tf
 
-    scale, zero_point = tf.lite.Interpreter(model_content=content).get_input_details()[0]["quantization"]
-    if not np.isclose(scale, 1.0) or zero_point != 0:
-        raise ModelError(
-            f"expected a pixel input of scale 1 and zero point 0, found {scale} and {zero_point}: the "
-            "calibration faces do not span 0..255; use more of them (--calibration-faces)"
+    converter = tf.lite.TFLiteConverter.from_keras_model(command.serving_model(model, pixels))
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    return bytes(converter.convert())
+
+
+def _quantized(content: bytes, recipe: Any, ranges: dict[str, Any] | None = None) -> bytes:
+    from ai_edge_quantizer import quantizer
+
+    tool = quantizer.Quantizer(content)
+    tool.load_quantization_recipe(recipe)
+    return bytes(tool.quantize(ranges, enable_progress_report=False).quantized_model)
+
+
+def ranges(model: keras.Model, faces: FaceSet) -> Ranges:
+    """The ranges of the float graph's tensors; the input's must be 0..255, so that int8 takes the pixel itself."""
+    found = extremes(_tensors(_float_graph(model, "float32"), faces, model.input_shape[1]))
+    first = next(iter(found.values()))
+    if first != (0, 255):
+        raise DataError(
+            f"expected calibration faces whose pixels span 0 to 255, found {first[0]:g} to {first[1]:g}; "
+            "use more of them (--calibration-faces)"
         )
+    return found
+
+
+def _tensors(graph: bytes, faces: FaceSet, size: int) -> Iterator[dict[str, Any]]:
+    """For each face, the input and what every operation gives."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=graph,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    given = interpreter.get_input_details()[0]["index"]
+    names = {item["index"]: item["name"] for item in interpreter.get_tensor_details()}
+    computed = [index for operation in interpreter._get_ops_details() for index in operation["outputs"]]
+    for image in faces.images:
+        interpreter.set_tensor(given, to_input(image, size)[None].astype(np.float32))
+        interpreter.invoke()
+        yield {names[index]: interpreter.get_tensor(index) for index in (given, *computed)}
 
 
 def write(path: Path, content: bytes, card: ModelCard) -> None:
     """The flatbuffer with labels.txt and card.json behind it as a zip, without time stamps: same input, same bytes."""
-    path.write_bytes(content)
+    path.write_bytes(with_metadata(content, card))
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in ((LABELS_FILE, "\n".join(card.labels) + "\n"), (CARD_FILE, card.to_json())):
             archive.writestr(zipfile.ZipInfo(name), text)
 
 
-FORMAT = command.Format(".tflite", __doc__ or "", ("tensorflow",), ("float32", "int8"), convert, write)
+FORMAT = command.Format(
+    suffix=".tflite",
+    usage=__doc__ or "",
+    packages=("tensorflow", "ai-edge-litert", "ai-edge-quantizer"),
+    precisions=("float32", "float16", "dynamic", "int8"),
+    convert=convert,
+    ranges=ranges,
+    write=write,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

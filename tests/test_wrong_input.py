@@ -18,6 +18,8 @@ from edge.classifier import SHIPPED
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from tests.conftest import draw_data_set
+from train.runs import save_model
+from train.zoo import build
 
 RUN, TRAIN, EVALUATE = "edge.run", "train.__main__", "train.evaluate"
 TFLITE, ONNX, VERIFY, BENCHMARKS = "export.tflite", "export.onnx", "export.verify", "benchmarks.__main__"
@@ -51,6 +53,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tmp_path / "odd_margin.tflite", graph, card.to_json().replace('"crop_margin": 0.0', '"crop_margin": "x"')
     )
     keras.Sequential([keras.Input((10,)), keras.layers.Dense(7)]).save(tmp_path / "ten_numbers.keras")
+    pooled = [keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D()]
+    keras.Sequential([*pooled, keras.layers.Dense(3)]).save(tmp_path / "three.keras")
+    save_model(build("cnn", 32, "none", dropout=0.3), tmp_path / "seven.keras")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -125,7 +130,6 @@ CASES = [
     (EVALUATE, "--model garbage.tflite --data data --out o", "card"),
     (EVALUATE, "--model garbage.keras --data data --split private --out o", "private"),
     (TFLITE, "", "--int8"),
-    (TFLITE, "--int8", "no finished run"),
     (TFLITE, "--int8 --model nowhere.keras", "no model"),
     (TFLITE, "--int8 --model garbage.keras --data data", "cannot open"),
     (TFLITE, "--int8 --model face.png --data data", ".keras"),
@@ -133,7 +137,16 @@ CASES = [
     (TFLITE, "--int8 --float32 --model garbage.keras -o out.tflite", "one file"),
     (TFLITE, "--int8 --calibration-faces 3", "from 7"),
     (ONNX, "--float32 --model garbage.keras --data data", "cannot open"),
-    (ONNX, "--int8", "unrecognized"),
+    (ONNX, "--float16", "unrecognized"),
+    (TFLITE, "--all --model ten_numbers.keras --data data", "square RGB"),
+    (TFLITE, "--int8 --model three.keras", "(None, 3)"),
+    (TFLITE, "--int8 --model seven.keras --data empty", "train/"),
+    (TFLITE, "--int8 --model seven.keras --data nowhere", "no data"),
+    (TFLITE, "--int8 --model seven.keras", "calibrate int8 on"),
+    (ONNX, "--int8 --model seven.keras", "calibrate int8 on"),
+    (TFLITE, "--int8 --model seven.keras --data data", "43 training faces"),
+    (TFLITE, "--float32 --model seven.keras -o face.png/out.tflite", "cannot write"),
+    (TFLITE, "--float32 --model seven.keras -o /dev/null/out.tflite", "cannot write"),
     (VERIFY, "garbage.tflite --against garbage.keras --data data", "card"),
     (BENCHMARKS, "--data data --models bored.tflite --out o --runs 20", "bored"),
     (BENCHMARKS, "--models nowhere.tflite --out o", "no model"),

@@ -22,6 +22,18 @@ def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) -> float:
+    """Exact two-sided p that two models which differ only by chance differ this much (McNemar 1947).
+
+    Only the faces that one model has right and the other wrong count; bool [n] each.
+    """
+    require("sklearn", "scikit-learn", "report")
+    from scipy.stats import binomtest  # scikit-learn brings it
+
+    gained, lost = int((right & ~other_right).sum()), int((~right & other_right).sum())
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
 def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
     """Accuracy with its 95% interval, macro F1, per-emotion scores and the confusion matrix.
 

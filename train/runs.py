@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 RUNS = Path("runs")
+SHIPPED = Path(__file__).resolve().parents[1] / "models" / "emotion.keras"  # what edge/models was made from
 SCALE, BACKBONE = "scale", "backbone"  # layers of every model: pixels to -1..1, then the (pretrained) network
 
 
@@ -87,8 +88,11 @@ def save_model(model: keras.Model, path: Path) -> None:
         model.save(beside)
 
 
-def load_model(path: Path) -> keras.Model:
-    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7]; ModelError for any other."""
+def load_model(path: Path, compiled: bool = True) -> keras.Model:
+    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7], with or without its optimizer.
+
+    ModelError for any other.
+    """
     if path.suffix != ".keras":
         raise ModelError(f"expected a .keras file, found {path}")
     if not path.is_file():
@@ -96,7 +100,7 @@ def load_model(path: Path) -> keras.Model:
     import keras
 
     try:
-        model = keras.models.load_model(path)
+        model = keras.models.load_model(path, compile=compiled)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
         raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
     taken, given = model.input_shape, model.output_shape
@@ -116,8 +120,10 @@ def newest_run() -> Path | None:
 
 
 def newest_model() -> Path:
-    """model.keras of the run that finished last."""
+    """model.keras of the run that finished last; where there is none, the shipped model's."""
     run = newest_run()
-    if run is None:
+    if run is not None:
+        return run / "model.keras"
+    if not SHIPPED.is_file():
         raise ModelError(f"no finished run in {RUNS}/; name a model with --model, or train one with: python -m train")
-    return run / "model.keras"
+    return SHIPPED.relative_to(Path.cwd()) if SHIPPED.is_relative_to(Path.cwd()) else SHIPPED

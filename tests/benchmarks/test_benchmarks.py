@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks import latency
 from benchmarks.__main__ import main
-from benchmarks.accuracy import mcnemar
 from edge.classifier import SHIPPED
 
 FAST = ["--runs", "40", "--frames", "8"]
@@ -48,21 +47,6 @@ def test_models_side_by_side_on_the_same_faces(
     assert onnx["accuracy"] == float32["accuracy"] > 0.8
     assert "agreement_with_float" not in found[str(SHIPPED)]
     assert (tmp_path / "report" / "report.md").read_text().count(" of its size") == 1
-
-
-@pytest.mark.parametrize(
-    ("gained", "lost", "p", "why"),
-    [
-        (0, 0, 1.0, "no difference"),
-        (5, 5, 1.0, "balanced"),
-        (10, 0, 2 / 2**10, "all one way"),
-        (1, 8, 20 / 2**9, "by hand"),
-    ],
-)
-def test_mcnemar_is_exact(gained: int, lost: int, p: float, why: str) -> None:
-    right = np.array([True] * gained + [False] * lost + [True, False])
-    other = np.array([False] * gained + [True] * lost + [True, False])
-    assert mcnemar(right, other) == pytest.approx(p), why
 
 
 def test_percentiles_of_a_known_distribution() -> None:

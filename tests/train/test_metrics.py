@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.metrics import report, wilson
+from train.metrics import mcnemar, report, wilson
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,18 @@ def test_report_of_a_known_confusion() -> None:
     assert result["per_class"]["angry"]["recall"] == pytest.approx(2 / 3)
     assert result["per_class"]["happy"]["precision"] == pytest.approx(2 / 3)
     assert result["confusion"][0] == [2, 0, 0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p", "why"),
+    [
+        (0, 0, 1.0, "no difference"),
+        (5, 5, 1.0, "balanced"),
+        (10, 0, 2 / 2**10, "all one way"),
+        (1, 8, 20 / 2**9, "by hand"),
+    ],
+)
+def test_mcnemar_is_exact(gained: int, lost: int, p: float, why: str) -> None:
+    right = np.array([True] * gained + [False] * lost + [True, False])
+    other = np.array([False] * gained + [True] * lost + [True, False])
+    assert mcnemar(right, other) == pytest.approx(p), why
