@@ -24,6 +24,7 @@ from edge.detector import open_detector
 from edge.errors import exit_status
 from edge.files import check_writable, whole_file, write_json
 from edge.preprocess import crop
+from edge.timing import time_inference
 from edge.values import Image, Probabilities
 from train.data import FaceSet, load, seen_in, split_of
 from train.evaluate import predict_backend
@@ -71,7 +72,7 @@ def benchmark(args: argparse.Namespace) -> int:
     with progress() as stage:
         samples = list(judged.images[:SAMPLES]) if judged else _demo_faces()
         done = stage("latency", args.runs)
-        for model, times in zip(models, latency.measure(backends, samples, args.runs, done), strict=True):
+        for model, times in zip(models, time_inference(backends, samples, args.runs, done), strict=True):
             model["latency_ms"] = {str(args.threads): latency.percentiles(times)}
         dataset = None
         if judged is not None:

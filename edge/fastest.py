@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from edge.classifier import BACKENDS, Backend, open_backend
 from edge.errors import MissingExtra, ModelError
-from edge.timing import by_turns
-from edge.values import Image
+from edge.timing import time_inference
 
 BUDGET = 0.01  # of accuracy, below the best file's
 RUNS = 60  # timed inferences a file
+ANY_FACE = np.full((48, 48), 128, np.uint8)  # its pixels do not matter to the time
 
 
 def fastest(folder: Path, threads: int) -> tuple[Path, Backend, str]:
@@ -21,8 +20,7 @@ def fastest(folder: Path, threads: int) -> tuple[Path, Backend, str]:
     opened, notes = _open_all(folder, threads)
     if not opened:
         raise ModelError(f"expected model files ({' '.join(BACKENDS)}) in {folder}, found none that opens here")
-    pixels = {item.card.input_size: np.full((item.card.input_size,) * 2 + (3,), 128, np.uint8) for _, item in opened}
-    times = by_turns([partial(_run, item, pixels[item.card.input_size]) for _, item in opened], RUNS)
+    times = time_inference([item for _, item in opened], [ANY_FACE], RUNS)
     best = max(_accuracy(item) for _, item in opened)
     rows = []
     for (path, backend), spent in zip(opened, times, strict=True):
@@ -33,10 +31,6 @@ def fastest(folder: Path, threads: int) -> tuple[Path, Backend, str]:
     _, _, path, backend = rows[0]
     words = f"{path.name}: the fastest here within {BUDGET:.0%} of the best accuracy ({'; '.join([listed, *notes])})"
     return path, backend, words
-
-
-def _run(backend: Backend, pixels: Image, _: int) -> None:
-    backend.run(pixels)
 
 
 def _open_all(folder: Path, threads: int) -> tuple[list[tuple[Path, Backend]], list[str]]:

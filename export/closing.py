@@ -5,18 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.card import ModelCard
-from edge.classifier import Backend, open_backend
+from edge.classifier import open_backend
 from edge.labels import EMOTIONS
-from edge.preprocess import to_input
 from edge.quiet import quiet
-from edge.timing import by_turns
+from edge.timing import time_inference
 from edge.values import Image
 from export.verify import PORTRAIT, Parity
 from train.data import FACE_SIZE
@@ -51,14 +49,9 @@ def latencies(
             card = ModelCard(EMOTIONS, model.input_shape[1], FACE_SIZE, "float32", model.name)
             with quiet():
                 form.write(base, form.convert(model, "float32", None), card)
-        size, backends = model.input_shape[1], [open_backend(path) for path in (base, *(item.path for item in proven))]
-        pixels = [to_input(face, size, FACE_SIZE) for face in faces[:: max(1, len(faces) // TIMED_FACES)]]
-        times = by_turns([partial(_run, item, pixels) for item in backends], TIMED_RUNS, advance)
+        backends = [open_backend(path) for path in (base, *(item.path for item in proven))]
+        times = time_inference(backends, list(faces[:: max(1, len(faces) // TIMED_FACES)]), TIMED_RUNS, advance)
     return [float(np.median(values)) for values in times]
-
-
-def _run(backend: Backend, pixels: Sequence[Image], i: int) -> None:
-    backend.run(pixels[i % len(pixels)])
 
 
 def report(proven: Sequence[Proven], times: Sequence[float], held_on: str) -> None:
