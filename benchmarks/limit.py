@@ -1,6 +1,6 @@
 """What a frame's processing costs against its limit: the library calls that it makes, timed alone.
 
-The loop runs once with the `raw` calls of its detector, tracker and classifier recorded; then blocks of frames go
+The loop runs once with the `raw` calls of its detector and classifier recorded; then blocks of frames go
 through the loop, the same calls alone, and a peer where there is one, by turns, so that a clock that drifts hits all.
 """
 
@@ -56,7 +56,7 @@ def _record(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Calls]:
     for frame in frames:
         calls: Calls = []
         with contextlib.ExitStack() as overhearing:
-            for owner in (pipeline.detector, pipeline.tracker, pipeline.classifier.backend):
+            for owner in (pipeline.detector, pipeline.classifier.backend):
                 overhearing.enter_context(_overheard(owner, calls))
             pipeline.step(frame)
         recorded.append(calls)

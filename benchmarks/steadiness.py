@@ -44,6 +44,7 @@ def measure(detector: Detector, classifier: Classifier, frames: Sequence[Frame],
         "disagreeing": apart,
         "agreement": 1 - apart / len(frames),
         "detections": tracker.detections,
+        "ids": len({id_ for _, id_ in last}),
         "changes_per_s": {kind: count / seconds if seconds else None for kind, count in changes.items()},
         "face_seconds": seconds,
     }

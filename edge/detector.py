@@ -7,6 +7,7 @@ the classifier learnt from such squares.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,14 @@ DETECTORS = {
     "blazeface": "edge.detectors.blazeface:BlazeFace",
     "mediapipe": "edge.detectors.mediapipe:MediaPipe",
 }
+
+
+DETECTING_CORES = 4  # Haar gains little from more
+
+
+def default_cores() -> int:
+    """Cores for OpenCV where nobody asked for another number; the classifier, which never runs meanwhile, takes one."""
+    return min(DETECTING_CORES, os.cpu_count() or 1)
 
 
 class Detector(Protocol):

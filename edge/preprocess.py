@@ -27,9 +27,17 @@ def crop(image: Image, box: Box, margin: float = 0.0) -> Image:
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
         return image[top : top + side, left : left + side]
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    return image[np.ix_(rows, columns)]
+    rows, above, below = _inside(top, side, height)
+    columns, before, behind = _inside(left, side, width)
+    return cv2.copyMakeBorder(image[rows, columns], above, below, before, behind, cv2.BORDER_REPLICATE)
+
+
+def _inside(start: int, length: int, limit: int) -> tuple[slice, int, int]:
+    """The part of a stretch that lies within 0 and `limit`, at least one pixel, and what is lacking on either side."""
+    first = min(max(start, 0), limit - 1)
+    last = max(min(start + length, limit), first + 1)
+    lacking = min(max(first - start, 0), length - 1)
+    return slice(first, last), lacking, length - (last - first) - lacking
 
 
 def shrunk(image: Image, centre: tuple[float, float], width: float, size: int) -> Image:

@@ -9,7 +9,6 @@ python edge/run.py --source 'photos/*.jpg' --no-display --events -
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from typing import Any
 
 from edge.camera import open_source, paced
 from edge.classifier import SHIPPED, Backend, Classifier, open_backend
-from edge.detector import open_detector
+from edge.detector import default_cores, open_detector
 from edge.errors import UsageError, exit_status
 from edge.fastest import fastest
 from edge.files import write_json
@@ -41,7 +40,6 @@ from edge.sources.base import Source
 from edge.sources.capture import CameraSettings
 from edge.values import Frame
 
-DETECTING_CORES = 4  # Haar gains little from more
 DEMO_RECORDING = Path("demo.mp4")
 
 
@@ -57,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Open everything, loop, close everything, tell how fast it was."""
     check_outputs(args)
-    cv2.setNumThreads(args.threads or min(DETECTING_CORES, os.cpu_count() or 1))
+    cv2.setNumThreads(args.threads or default_cores())
     args.threads = args.threads or 1
     classifier = Classifier(_open_model(args))
     no_window = "--no-display" if args.no_display else unavailable()
