@@ -113,7 +113,7 @@ class Tracker:
         if found < alike:
             return None
         home = (REACH - PATCH) / 2
-        return replace(track.face, box=box.moved(round((x - home) * scale), round((y - home) * scale)))
+        return Face(box.moved(round((x - home) * scale), round((y - home) * scale)), track.face.score)
 
     def _advance(self, seen: dict[int, Track]) -> None:
         """Go on with the tracks seen on this frame, and those that nobody has missed for too long."""
