@@ -23,23 +23,29 @@ import numpy as np
 def open_peer(python: str, images: Sequence[Any]) -> Iterator[Callable[[range], list[float]]]:
     """A function that takes numbers of `images` (uint8, all of one size) and gives fer's milliseconds for each.
 
-    Raises OSError where `python` is none, or has no fer.
+    Raises SourceError where `python` is none, has no fer, or fer fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    from edge.errors import SourceError  # not above: the peer's Python, which runs this file, does not see edge
+
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "errors").open("w+") as errors:
         np.save(Path(folder) / "images.npy", np.stack(images))
         command = [python, __file__, f"{folder}/images.npy"]
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process:
             assert process.stdin
             answers = process.stdout
             assert answers
 
             def ask(frames: range) -> list[float]:
-                print(frames.start, frames.stop, file=process.stdin, flush=True)
+                with contextlib.suppress(BrokenPipeError):
+                    print(frames.start, frames.stop, file=process.stdin, flush=True)
                 answer = answers.readline()
                 if not answer:
-                    raise OSError(f"expected a Python with fer (pip install fer==25.10.3), {python} cannot run it")
+                    process.wait()
+                    errors.seek(0)
+                    why = (errors.read().strip().splitlines() or ["no word"])[-1]
+                    raise SourceError(f"expected --peer a Python that runs fer==25.10.3, {python} says: {why}")
                 times: list[float] = json.loads(answer)
                 return times
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from edge.errors import ModelError
 
+LARGEST = 1024  # pixels
 CARD_FILE, LABELS_FILE, ONNX_KEY = "card.json", "labels.txt", "card"
 
 
@@ -41,8 +42,11 @@ class ModelCard:
             raise ModelError(f"expected a card with distinct labels, found {self.labels}")
         if not isinstance(self.crop_margin, (int, float)) or not 0 <= self.crop_margin < 10:
             raise ModelError(f"expected a crop margin from 0 to below 10, found {self.crop_margin!r}")
-        if min(self.input_size, self.face_size) < 1:
-            raise ModelError(f"expected sizes above 0, found input {self.input_size}, face {self.face_size}")
+        if min(self.input_size, self.face_size) < 1 or max(self.input_size, self.face_size) > LARGEST:
+            raise ModelError(f"expected sizes of 1 to {LARGEST}, found input {self.input_size}, face {self.face_size}")
+        accuracy = self.validation.get("accuracy", 0) if isinstance(self.validation, dict) else None
+        if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:
+            raise ModelError(f"expected a validation with an accuracy of 0 to 1, if any, found {self.validation!r}")
         if self.colour != "grey":
             raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r}")
 

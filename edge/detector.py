@@ -51,7 +51,7 @@ def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
     `model` is BlazeFace's file. Raises MissingExtra, ModelError or UsageError.
     """
     if name == "auto":
-        name = "blazeface" if model is not None or blazeface_model.CACHED.is_file() else "haar"
+        name = "blazeface" if model is not None or blazeface_model.at_hand() else "haar"
     if model is not None and name == "haar":
         raise UsageError("expected --detector blazeface or mediapipe with --detector-model, found haar, which has none")
     module, attribute = DETECTORS[name].split(":")

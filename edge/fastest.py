@@ -19,7 +19,8 @@ def fastest(folder: Path, threads: int) -> tuple[Path, Backend, str]:
     """The chosen file, opened, and why it was chosen, in words. Raises ModelError where there is none to choose."""
     opened, notes = _open_all(folder, threads)
     if not opened:
-        raise ModelError(f"expected model files ({' '.join(BACKENDS)}) in {folder}, found none that opens here")
+        why = f" ({'; '.join(notes)})" if notes else ""
+        raise ModelError(f"expected model files ({' '.join(BACKENDS)}) in {folder}, found none that opens here{why}")
     times = time_inference([item for _, item in opened], [ANY_FACE], RUNS)
     best = max(_accuracy(item) for _, item in opened)
     rows = []

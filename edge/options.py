@@ -6,11 +6,15 @@ import argparse
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
-from edge.classifier import SHIPPED
+from edge.classifier import BACKENDS, SHIPPED
 from edge.detector import DETECTORS
 from edge.errors import UsageError
 from edge.files import check_writable
+from edge.sinks.video import CODECS
 from edge.smoother import UNCERTAIN_BELOW
+from edge.sources.recorded import PICTURES
+
+READ = {*PICTURES, *CODECS, *BACKENDS}  # suffixes of what is read, be it in a folder or glob: no text goes there
 
 
 def parse(description: str | None, argv: list[str] | None) -> argparse.Namespace:
@@ -64,11 +68,14 @@ def check_outputs(args: argparse.Namespace) -> None:
     """Refuse outputs that cannot be written, or that would fall upon what is read or upon each other."""
     if args.stats is not None:
         check_writable(args.stats)
-    taken = {Path(args.source).resolve(), Path(args.source).resolve().parent, args.model.resolve()}
+    source = Path(args.source)
+    taken = {path.resolve() for path in (source, source.parent, args.model, args.detector_model) if path}
     events = [("--events", Path(events)) for events in args.events if events != "-"]
     for name, output in [("--record", args.record), *events, ("--stats", args.stats)]:
         if output is not None and output.resolve() in taken:
-            raise UsageError(f"expected {name} apart from the source, the model and other outputs, found {output}")
+            raise UsageError(f"expected {name} apart from the source, the models and other outputs, found {output}")
+        if name != "--record" and output is not None and output.suffix.lower() in READ:
+            raise UsageError(f"expected {name} with a name unlike a picture's, video's or model's, found {output}")
         taken |= {output.resolve()} if output is not None else set()
     if args.events.count("-") > 1:
         raise UsageError("expected --events - once, found it again; leave one out")

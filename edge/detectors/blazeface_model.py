@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -13,12 +14,24 @@ URL = (
     "blaze_face_short_range.tflite"
 )
 SHA256 = "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f"
-CACHED = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "edge-emotion" / URL.rsplit("/", 1)[1]
+
+
+def cached() -> Path:
+    """Where the model is kept, whether or not it is there."""
+    folder = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (it never raises)
+    return Path(folder) / "edge-emotion" / URL.rsplit("/", 1)[1]
+
+
+def at_hand() -> bool:
+    """Whether it is there, and whole."""
+    path = cached()
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
 
 
 def model_file() -> Path:
     """BlazeFace's model in the user's cache; fetched from its home at the first use. Raises ModelError offline."""
-    if not CACHED.is_file():
+    path = cached()
+    if not at_hand():
         try:
             import pooch
         except ImportError:
@@ -27,7 +40,7 @@ def model_file() -> Path:
             ) from None
         try:
             with quiet():
-                pooch.retrieve(URL, known_hash=SHA256, path=CACHED.parent, fname=CACHED.name)
+                pooch.retrieve(URL, known_hash=SHA256, path=path.parent, fname=path.name)
         except (OSError, ValueError) as error:  # no network; not the file that was expected
             raise ModelError(f"cannot fetch {URL}; fetch it elsewhere and give it by --detector-model FILE") from error
-    return CACHED
+    return path

@@ -111,11 +111,23 @@ def test_a_blazeface_square_becomes_one_of_fer_2013() -> None:
     assert fer_face((100, 100, 200, 200), 0.5).box == Box(92, 88, 116, 116)
 
 
-def test_auto_takes_blazeface_only_where_its_model_is_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(blazeface_model, "CACHED", tmp_path / "none.tflite")
+def test_auto_takes_blazeface_only_where_its_whole_model_is_at_hand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert open_detector("auto").name == "haar"
-    monkeypatch.setattr(blazeface_model, "CACHED", shared(MODEL))
+    place = blazeface_model.cached()
+    assert place.is_relative_to(tmp_path)
+    place.parent.mkdir()
+    place.write_bytes(shared(MODEL).read_bytes()[:1000])  # a disk that was full
+    assert open_detector("auto").name == "haar"
+    place.write_bytes(shared(MODEL).read_bytes())
     assert open_detector("auto").name == "blazeface"
+
+
+def test_an_empty_cache_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert blazeface_model.cached().is_absolute()
 
 
 @pytest.fixture
@@ -136,23 +148,23 @@ def test_the_model_is_fetched_once_and_only_the_right_one(
     url, folder = home
     (folder / "blaze.tflite").write_bytes(b"a model")
     monkeypatch.setattr(blazeface_model, "URL", f"{url}/blaze.tflite")
-    monkeypatch.setattr(blazeface_model, "CACHED", tmp_path / "cache" / "blaze.tflite")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(ModelError, match="cannot fetch"):
         blazeface_model.model_file()
-    assert not blazeface_model.CACHED.exists()
+    assert not blazeface_model.cached().exists()
     monkeypatch.setattr(blazeface_model, "SHA256", hashlib.sha256(b"a model").hexdigest())
     assert blazeface_model.model_file().read_bytes() == b"a model"
     (folder / "blaze.tflite").unlink()
-    assert blazeface_model.model_file() == blazeface_model.CACHED
+    assert blazeface_model.model_file() == blazeface_model.cached()
     assert "SHA256" not in capfd.readouterr().err  # pooch tells at length what it does
 
 
 def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(blazeface_model, "CACHED", tmp_path / "blaze.tflite")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(blazeface_model, "URL", "http://127.0.0.1:9/blaze.tflite")
     with pytest.raises((ModelError, MissingExtra), match="--detector-model FILE"):
         open_detector("blazeface")
-    assert list(tmp_path.iterdir()) == []
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
 @pytest.mark.parametrize(
