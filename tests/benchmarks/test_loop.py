@@ -83,16 +83,16 @@ def test_the_limit_repeats_each_raw_call_of_the_loop() -> None:
     detector.raw = lambda *args, **options: (counted.append("haar"), search(*args, **options))[1]
     classifier.backend.raw = lambda: (counted.append("classify"), invoke())[1]
     limit.measure(lambda: Pipeline(detector, classifier, Meter()), frames(20))
-    assert counted.count("haar") == 3 * 2  # recorded, in the loop, alone; frames 0 and 10
+    assert counted.count("haar") == 3 * 3  # recorded, in the loop, alone; frames 0, 1 and 11
     assert counted.count("classify") == 3 * 20
 
 
 def test_following_the_demo_agrees_with_detecting_always() -> None:
     found = steadiness.measure(open_detector("haar"), Classifier(open_backend(SHIPPED)), frames(60), None)
     assert found["agreement"] >= 0.95
-    assert found["detections"] == 6
+    assert found["detections"] == 7
     changes = found["changes_per_s"]
-    assert changes["shown"] <= changes["smoothed"] <= changes["raw"]
+    assert changes["shown"] <= changes["raw"]
 
 
 def test_a_peer_is_timed_on_our_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
