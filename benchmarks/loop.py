@@ -74,7 +74,6 @@ def benchmark(args: argparse.Namespace) -> int:
     for name in ("loop.md", "loop.json"):
         check_writable(args.out / name)
     described = host.describe()
-    cv2.setNumThreads(default_cores())
     classifier = Classifier(open_backend(args.model, 1))
     detectors = [open_detector("haar")]
     if args.detector_model:
@@ -129,6 +128,7 @@ def _time(
         with contextlib.ExitStack() as closing:
             peer = closing.enter_context(open_peer(args.peer, images)) if args.peer else None
             for detector in detectors:
+                cv2.setNumThreads(default_cores(detector.name))
                 times = limit.measure(partial(Pipeline, detector, classifier, Meter()), frames, peer)
                 yield {"detector": detector.name, "resolution": list(size), "scene": faces, **_summary(times)}
                 done()

@@ -26,9 +26,12 @@ DETECTORS = {
 DETECTING_CORES = 4  # Haar gains little from more
 
 
-def default_cores() -> int:
-    """Cores for OpenCV where nobody asked for another number; the classifier, which never runs meanwhile, takes one."""
-    return min(DETECTING_CORES, os.cpu_count() or 1)
+def default_cores(detector: str) -> int:
+    """Cores for OpenCV where nobody asked for another number; the classifier, which never runs meanwhile, takes one.
+
+    One where OpenCV does but small things: on two cores those take longer.
+    """
+    return min(DETECTING_CORES, os.cpu_count() or 1) if detector == "haar" else 1
 
 
 class Detector(Protocol):

@@ -55,12 +55,12 @@ def main(argv: list[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Open everything, loop, close everything, tell how fast it was."""
     check_outputs(args)
-    cv2.setNumThreads(args.threads or default_cores())
-    args.threads = args.threads or 1
+    cores, args.threads = args.threads, args.threads or 1
     classifier = Classifier(_open_model(args))
     no_window = "--no-display" if args.no_display else unavailable()
     meter = Meter()
     detector = open_detector(args.detector, args.detector_model)
+    cv2.setNumThreads(cores or default_cores(detector.name))
     pipeline = Pipeline(detector, classifier, meter, args.detect_every, args.uncertain_below)
     asked = CameraSettings(args.resolution, args.fps, args.fourcc)
     with (
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         finally:  # also when an output fails: the summary of what was seen until then is not lost
             if meter.frames:
                 _report(args, source, pipeline, outputs)
-    return 0
+    return 2 if source.skipped else 0
 
 
 def _open_model(args: argparse.Namespace) -> Backend:
@@ -160,6 +160,7 @@ def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline, output
     )
     lost = stats.get("lost", {"times": 0})
     notes = [f"{stats['dropped']} dropped"]
+    notes += [f"{source.skipped} skipped"] if source.skipped else []
     notes += [f"{count} too many for {name}" for name, count in unwritten.items()]
     notes += [f"camera lost {lost['times']} times for {lost['seconds']} s"] if lost["times"] else []
     stages = "  ".join(f"{name} {times['p50']}" for name, times in stats["stages_ms"].items())

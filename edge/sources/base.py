@@ -19,6 +19,7 @@ class Source:
     independent = False  # pictures that have nothing to do with each other
     fps = 30.0  # of the recording; nominal for live sources
     dropped = 0  # frames that came while the loop was busy with another
+    skipped = 0  # pictures that could not be read
     notice: str | None = None  # what a person should know, as a camera that gives another resolution than asked for
     folder: Path | None = None  # of pictures: the folder that their names are relative to
     idle: Callable[[], object] | None = None  # called some ten times a second while a live source waits for a frame
@@ -39,7 +40,7 @@ class Source:
 
     def stats(self) -> dict[str, Any]:
         """What the source can tell of the run, for --stats."""
-        return {"dropped": self.dropped}
+        return {"dropped": self.dropped, "skipped": self.skipped}
 
     def close(self) -> None:
         """Let go of devices and files; may be called twice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -49,7 +50,13 @@ class Pictures(Source):
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
         for file in self._files:
-            yield read_picture(file), str(file.absolute().relative_to(self.folder or ""))
+            try:
+                image = read_picture(file)
+            except SourceError as error:  # one of many: the others are not lost by it
+                print(f"skipped: {error}", file=sys.stderr)
+                self.skipped += 1
+                continue
+            yield image, str(file.absolute().relative_to(self.folder or ""))
 
 
 class Video(Source):
@@ -66,11 +73,15 @@ class Video(Source):
         self.fps = fps if 1 <= fps <= 1000 else 30.0
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
-        image = self._first
+        image, count = self._first, 0
         while image is not None:
             yield image, None
+            count += 1
             read, image = self._capture.read()
             image = image if read else None
+        announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if announced > 1.05 * count + 2:  # damaged, or a container that lies
+            print(f"{self.name} gave {count} of the {announced} frames it announces", file=sys.stderr)
 
     def close(self) -> None:
         self._capture.release()

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import edge.run
@@ -267,3 +268,40 @@ def test_a_full_disk_is_not_silent(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "damaged" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_picture_among_others_is_skipped_named_and_told_by_the_status(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.jpg", "c.jpg"):
+        cv2.imwrite(str(folder / name), cv2.imread(str(PHOTOGRAPH)))
+    (folder / "b.jpg").write_text("no picture")
+    done = run("--source", folder, "--no-display", "--events", tmp_path / "e", "--stats", tmp_path / "s")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "b.jpg" in done.stderr
+    assert [event["file"] for event in events(tmp_path / "e")] == ["a.jpg", "c.jpg"]
+    assert json.loads((tmp_path / "s").read_text())["skipped"] == 1
+
+
+def test_a_clip_that_ends_before_its_time_is_told(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
+    for _ in range(60):
+        writer.write(np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8))
+    writer.release()
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    done = run("--source", clip, "--no-display", "--events", tmp_path / "e")
+    assert "of the 60 frames it announces" in done.stderr
+    assert 0 < len(events(tmp_path / "e")) < 57
+
+
+@pytest.mark.parametrize("option", ["--events", "--stats"])
+@pytest.mark.parametrize("name", ["a.jpg", "model.tflite", "clip.mp4"])
+def test_no_text_goes_where_pictures_models_and_videos_are(tmp_path: Path, option: str, name: str) -> None:
+    (tmp_path / name).write_bytes(b"dear")
+    done = run("--source", "demo", "--no-display", option, tmp_path / name)
+    assert done.returncode == 2
+    assert "unlike a picture's" in done.stderr
+    assert (tmp_path / name).read_bytes() == b"dear"
