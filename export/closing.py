@@ -16,6 +16,7 @@ from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.timing import time_inference
 from edge.values import Image
+from export.format import Format
 from export.verify import PORTRAIT, Parity
 from train.data import FACE_SIZE
 from train.progress import Advance
@@ -23,7 +24,6 @@ from train.progress import Advance
 if TYPE_CHECKING:
     import keras
 
-    from export.command import Format
 
 TIMED_RUNS, TIMED_FACES = 400, 20
 SLOWER = 1.02  # times float32's median; below it, two files count as equally fast

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +16,10 @@ from edge.files import check_writable, whole_file
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.values import Probabilities
-from export.calibrate import FACES, Calibration, Ranges, describe, read_calibration, sample
+from export.calibrate import FACES, Calibration, describe, read_calibration, sample
 from export.closing import TIMED_RUNS, Proven, latencies, report
 from export.correct import corrected, shifts
+from export.format import Format
 from export.verify import Parity, add_data, compare, validation_faces
 from train.data import FACE_SIZE, FaceSet, load, split_of
 from train.evaluate import predict, predict_keras
@@ -32,19 +32,6 @@ if TYPE_CHECKING:
 
 LICENCE = "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
 ROUNDED = ("dynamic", "int8")  # precisions with int8 kernels: they need a calibration
-
-
-@dataclass(frozen=True)
-class Format:
-    """What one file format adds to the story."""
-
-    suffix: str
-    usage: str  # the docstring of the format's module
-    packages: tuple[str, ...]  # that it needs, from the extra `train`
-    precisions: tuple[str, ...]
-    convert: Callable[[keras.Model, str, Calibration | None], bytes]  # model, precision, calibration where rounded
-    ranges: Callable[[keras.Model, FaceSet], Ranges]
-    write: Callable[[Path, bytes, ModelCard], None]
 
 
 def parse_args(form: Format, argv: list[str] | None = None) -> argparse.Namespace:

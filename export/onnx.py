@@ -18,6 +18,7 @@ from edge.preprocess import to_input
 from export import command
 from export.calibrate import Calibration, Ranges, extremes
 from export.correct import corrected
+from export.format import Format
 from train.data import FaceSet
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def write(path: Path, content: bytes, card: ModelCard) -> None:
     path.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-FORMAT = command.Format(
+FORMAT = Format(
     suffix=".onnx",
     usage=__doc__ or "",
     packages=("tensorflow", "tf2onnx", "onnx", "onnxruntime"),

@@ -20,6 +20,7 @@ from export import command
 from export.calibrate import Calibration, Ranges, extremes
 from export.correct import corrected
 from export.flatbuffer import with_metadata, with_uint8_interface
+from export.format import Format
 from train.data import FaceSet
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def write(path: Path, content: bytes, card: ModelCard) -> None:
             archive.writestr(zipfile.ZipInfo(name), text)
 
 
-FORMAT = command.Format(
+FORMAT = Format(
     suffix=".tflite",
     usage=__doc__ or "",
     packages=("tensorflow", "ai-edge-litert", "ai-edge-quantizer"),
