@@ -87,5 +87,7 @@ def exported(tiny_run: Path, drawn_data: Path) -> dict[str, Path]:
 
 
 def tiny_arguments(data: Path) -> list[str]:
-    arguments = f"--arch cnn --weights none --size 32 --epochs {TINY_EPOCHS} --head-epochs 2 --batch 16"
+    arguments = (
+        f"--arch cnn --weights none --size 32 --epochs {TINY_EPOCHS} --head-epochs 2 --batch 16 --mix 0.3 --average 0.1"
+    )
     return ["--data", str(data), *arguments.split()]

@@ -24,7 +24,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", default="data/fer2013", help="folder with train/ and test/, or fer2013.csv")
     parser.add_argument("--arch", default=Recipe.arch, help="network: mobilenet_v2 or cnn")
     parser.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
-    parser.add_argument("--weights", default=Recipe.weights, help="imagenet, none, or a no-top weights file")
+    parser.add_argument(
+        "--weights",
+        default=Recipe.weights,
+        help="imagenet, none, a no-top weights file, or a .keras model of the same network to go on from",
+    )
     parser.add_argument("--epochs", type=whole(1), default=Recipe.epochs, help="epochs in all, the head's included")
     parser.add_argument(
         "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="of these, on a frozen backbone"
@@ -37,6 +41,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of the label spread evenly"
     )
     parser.add_argument("--dropout", type=fraction, default=Recipe.dropout, help="before the last layer")
+    parser.add_argument("--mix", type=fraction, default=Recipe.mix, help="share of batches mixed by MixUp or CutMix")
+    parser.add_argument(
+        "--average",
+        type=fraction,
+        default=Recipe.average,
+        help="average the weights over the epochs: what the old average counts after each; 0 for none",
+    )
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=Recipe.seed, help="of every random choice")
     parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")

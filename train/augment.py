@@ -31,6 +31,7 @@ class Augmentation:
 
 
 NONE = Augmentation(0, 0, 0, 0, 0, 0, 0)
+MIXUP_ALPHA, CUTMIX_ALPHA = 0.2, 1.0  # of the Beta distributions that the shares come from; the papers' values
 
 
 def augment(images: Image, size: int, rng: np.random.Generator, limits: Augmentation) -> npt.NDArray[np.float32]:
@@ -47,6 +48,34 @@ def augment(images: Image, size: int, rng: np.random.Generator, limits: Augmenta
     _relight(grey, rng, limits)
     _erase(grey, rng, limits)
     return np.repeat(grey[..., None], 3, axis=3)
+
+
+def mix(
+    images: npt.NDArray[np.float32], targets: npt.NDArray[np.float32], rng: np.random.Generator, share: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mix that share of the batches face by face with the same batch in another order; targets [n, 7] in proportion.
+
+    Half of them by MixUp (Zhang et al. 2018: both faces shine through), half by CutMix (Yun et al. 2019: a rectangle
+    of the other face).
+    """
+    if rng.random() >= share:
+        return images, targets
+    n, size = images.shape[:2]
+    partner = rng.permutation(n)
+    if rng.random() < 0.5:
+        own = np.asarray(rng.beta(MIXUP_ALPHA, MIXUP_ALPHA, n), dtype=np.float32)
+        images = images * own[:, None, None, None] + images[partner] * (1 - own[:, None, None, None])
+    else:
+        mixed, own = images.copy(), np.empty(n, dtype=np.float32)
+        for i, cut in enumerate(np.sqrt(1 - rng.beta(CUTMIX_ALPHA, CUTMIX_ALPHA, n))):
+            centre, half = rng.uniform(0, size, 2), cut * size / 2
+            (top, left), (bottom, right) = (
+                np.clip(centre + side * half, 0, size).round().astype(int) for side in (-1, 1)
+            )
+            mixed[i, top:bottom, left:right] = images[partner[i], top:bottom, left:right]
+            own[i] = 1 - (bottom - top) * (right - left) / size**2  # what is left, not what was drawn
+        images = mixed
+    return images, targets * own[:, None] + targets[partner] * (1 - own[:, None])
 
 
 def _sampling(side: int, size: int, rng: np.random.Generator, limits: Augmentation) -> npt.NDArray[np.float64]:

@@ -14,10 +14,20 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.files import write_json
 from edge.labels import EMOTIONS
-from train.augment import NONE, Augmentation, augment
+from train.augment import NONE, Augmentation, augment, mix
 from train.data import FaceSet
-from train.evaluate import keras_inputs
-from train.runs import BACKBONE, Recipe, checkpoint, load_model, read_history, save_model, write_history
+from train.evaluate import keras_inputs, predict_keras
+from train.runs import (
+    BACKBONE,
+    Recipe,
+    checkpoint,
+    load_model,
+    read_arrays,
+    read_history,
+    save_model,
+    write_arrays,
+    write_history,
+)
 from train.zoo import build
 
 
@@ -33,15 +43,15 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self.faces) // self.recipe.batch)
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Float32 [b, size, size, 3] and one-hot float32 [b, 7]."""
+        """Float32 [b, size, size, 3] and float32 [b, 7]: one-hot, unless mixed."""
         start = index * self.recipe.batch
         picked = self._order()[start : start + self.recipe.batch]
         rng = np.random.default_rng([self.recipe.seed, self.epoch, index])
+        targets = np.eye(len(EMOTIONS), dtype=np.float32)[self.faces.labels[picked]]
         if self.limits == NONE:
-            images = keras_inputs(self.faces.images[picked], self.recipe.size)
-        else:
-            images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
-        return images, np.eye(len(EMOTIONS), dtype=np.float32)[self.faces.labels[picked]]
+            return keras_inputs(self.faces.images[picked], self.recipe.size), targets
+        images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
+        return mix(images, targets, rng, self.recipe.mix)
 
     def _order(self) -> npt.NDArray[np.int64]:
         if self.limits == NONE:
@@ -52,10 +62,11 @@ class Batches(keras.utils.PyDataset):
 class RunFolder(keras.callbacks.Callback):
     """Before every epoch: its random state. After it: a checkpoint first, then the history row that makes it count."""
 
-    def __init__(self, folder: Path, batches: Batches) -> None:
+    def __init__(self, folder: Path, batches: Batches, unseen: FaceSet) -> None:
         super().__init__()
-        self.folder, self.batches = folder, batches
+        self.folder, self.batches, self.unseen = folder, batches, unseen
         self.rows = read_history(folder)
+        self.average = read_arrays(checkpoint(folder, len(self.rows), ".npz"))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
@@ -68,13 +79,28 @@ class RunFolder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or {}).items()}}
         row["seconds"] = round(time.perf_counter() - self.started, 1)
-        best = max((old["val_accuracy"] for old in self.rows), default=0.0)
-        if row["val_accuracy"] > best:
-            save_model(self.model, self.folder / "model.keras")
         save_model(self.model, checkpoint(self.folder, epoch + 1))
+        last = self.model.get_weights()
+        if self.batches.recipe.average:
+            self._blend(last)
+            write_arrays(checkpoint(self.folder, epoch + 1, ".npz"), self.average)
+            self.model.set_weights(self.average)
+            guessed = predict_keras(self.model, self.unseen.images).argmax(axis=1)
+            row["val_accuracy_of_average"] = float((guessed == self.unseen.labels).mean())
+        chosen_by = "val_accuracy_of_average" if self.batches.recipe.average else "val_accuracy"
+        if row[chosen_by] > max((old[chosen_by] for old in self.rows), default=0.0):
+            save_model(self.model, self.folder / "model.keras")
+        self.model.set_weights(last)
         self.rows.append(row)
         write_history(self.folder, self.rows)
-        checkpoint(self.folder, epoch).unlink(missing_ok=True)
+        for suffix in (".keras", ".npz"):
+            checkpoint(self.folder, epoch, suffix).unlink(missing_ok=True)
+
+    def _blend(self, last: list[npt.NDArray[np.float32]]) -> None:
+        """Exponential moving average over the epochs of every weight, the batch norms' statistics included."""
+        old = self.batches.recipe.average if self.average else 0.0
+        earlier = self.average or last
+        self.average = [old * a + (1 - old) * b for a, b in zip(earlier, last, strict=True)]
 
 
 def fit(train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, verbose: int = 1) -> list[dict[str, float]]:
@@ -83,7 +109,7 @@ def fit(train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, verbo
         raise DataError(f"expected at least one batch of {recipe.batch} training faces, found {len(train)}")
     keras.utils.set_random_seed(recipe.seed)
     batches, unseen = Batches(train, recipe, Augmentation()), Batches(validation, recipe, NONE)
-    run = RunFolder(folder, batches)
+    run = RunFolder(folder, batches, validation)
     done = len(run.rows)
     model = load_model(checkpoint(folder, done)) if done else None
     if model is None:

@@ -3,7 +3,8 @@
 recipe.json           everything that rebuilds the run
 history.csv           a row an epoch; its length is how far the run has come
 checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
-model.keras           the best epoch, chosen on PublicTest
+checkpoint-NNN.npz    the average of the weights over the epochs, where the recipe asks for one
+model.keras           the best epoch, chosen on PublicTest; of the averages where the recipe asks for them
 metrics.json, curves.png   at the end: a run without metrics.json is not finished
 """
 
@@ -14,6 +15,9 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.files import whole_file
@@ -43,6 +47,8 @@ class Recipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     dropout: float = 0.3
+    mix: float = 0.0
+    average: float = 0.0
     seed: int = 0
 
 
@@ -55,7 +61,9 @@ def read_recipe(folder: Path) -> Recipe:
     """The recipe of a run that is to go on."""
     try:
         values = json.loads((folder / "recipe.json").read_text())
-        return Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+        if unknown := set(values) - {field.name for field in fields(Recipe)}:
+            raise ValueError(f"it has {', '.join(sorted(unknown))}, which nothing here knows")
+        return Recipe(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"expected a run with a recipe.json in {folder}, found none that reads: {error}") from error
 
@@ -79,8 +87,21 @@ def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
         writer.writerows(rows)
 
 
-def checkpoint(folder: Path, epoch: int) -> Path:
-    return folder / f"checkpoint-{epoch:03d}.keras"
+def checkpoint(folder: Path, epoch: int, suffix: str = ".keras") -> Path:
+    return folder / f"checkpoint-{epoch:03d}{suffix}"
+
+
+def write_arrays(path: Path, arrays: list[npt.NDArray[np.float32]]) -> None:
+    with whole_file(path) as beside:
+        np.savez(beside, *arrays)
+
+
+def read_arrays(path: Path) -> list[npt.NDArray[np.float32]]:
+    """What write_arrays wrote, in its order; empty where nothing was."""
+    if not path.exists():
+        return []
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
 
 
 def save_model(model: keras.Model, path: Path) -> None:

@@ -12,7 +12,7 @@ import keras
 
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
-from train.runs import BACKBONE, SCALE
+from train.runs import BACKBONE, SCALE, load_model
 
 BATCH_NORM_MOMENTUM = 0.95
 
@@ -37,16 +37,19 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
 
 
 def build(arch: str, size: int, weights: str, dropout: float) -> keras.Model:
-    """A fresh model; `weights` is imagenet (downloaded by Keras), none, or the path of a no-top weights file."""
+    """A fresh model; `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of
+    a .keras model of the same network, whose head comes along.
+    """
     if arch not in ARCHITECTURES:
         raise ModelError(f"expected --arch {' or '.join(ARCHITECTURES)}, found {arch!r}")
     if weights not in ("imagenet", "none") and not Path(weights).is_file():
         raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
+    earlier = load_model(Path(weights), compiled=False) if weights.endswith(".keras") else None
     try:
         backbone = ARCHITECTURES[arch](
             input_shape=(size, size, 3),
             include_top=False,
-            weights=None if weights == "none" else weights,
+            weights=None if weights == "none" or earlier is not None else weights,
             name=BACKBONE,
         )
     except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and plain Exception here
@@ -59,7 +62,14 @@ def build(arch: str, size: int, weights: str, dropout: float) -> keras.Model:
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = keras.layers.Dense(len(EMOTIONS), activation="softmax", name="emotion")(x)
-    return keras.Model(inputs, outputs, name=arch)
+    model = keras.Model(inputs, outputs, name=arch)
+    if earlier is not None:
+        try:
+            model.set_weights(earlier.get_weights())
+        except ValueError as error:
+            reason = str(error).splitlines()[0][:200]
+            raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason}") from error
+    return model
 
 
 def _calm_batch_norm(backbone: keras.Model) -> None:

@@ -11,12 +11,13 @@ import keras
 import numpy as np
 import pytest
 
+from edge.errors import ModelError
 from tests.conftest import TINY_EPOCHS, tiny_arguments
 from train.__main__ import main
 from train.augment import Augmentation
 from train.data import load
 from train.fit import Batches, RunFolder
-from train.runs import Recipe, checkpoint, load_model, read_history
+from train.runs import Recipe, checkpoint, load_model, read_arrays, read_history
 from train.zoo import build
 
 
@@ -24,13 +25,15 @@ def test_a_run_leaves_what_it_promises(tiny_run: Path) -> None:
     left = {file.name for file in tiny_run.iterdir() if file.suffix not in (".tflite", ".onnx", ".npz")}
     written = {"recipe.json", "history.csv", "model.keras", "metrics.json", "curves.png"}
     assert left == {*written, checkpoint(tiny_run, TINY_EPOCHS).name}
+    assert checkpoint(tiny_run, TINY_EPOCHS, ".npz").is_file()
     history = read_history(tiny_run)
     assert [row["epoch"] for row in history] == list(range(1, TINY_EPOCHS + 1))
     metrics = json.loads((tiny_run / "metrics.json").read_text())
     assert metrics["faces"] == 28
     assert metrics["not_in_training"]["faces"] == 28
     assert metrics["accuracy"] > 0.8, "it learns"
-    assert metrics["accuracy"] == pytest.approx(max(row["val_accuracy"] for row in history), abs=1e-6)
+    averages = [row["val_accuracy_of_average"] for row in history]
+    assert metrics["accuracy"] == pytest.approx(max(averages), abs=1e-6)
 
 
 @pytest.mark.parametrize("epochs_done", [1, 2, 4], ids=["amid the head", "after it", "amid fine-tuning"])
@@ -52,8 +55,26 @@ def test_a_killed_run_goes_on_where_it_was(
     assert len(read_history(cut)) == epochs_done
     assert main(["--resume", "--out", str(cut)]) == 0
     whole, resumed = (load_model(checkpoint(run, TINY_EPOCHS)).get_weights() for run in (tiny_run, cut))
+    whole += read_arrays(checkpoint(tiny_run, TINY_EPOCHS, ".npz"))
+    resumed += read_arrays(checkpoint(cut, TINY_EPOCHS, ".npz"))
     for a, b in zip(whole, resumed, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_the_average_is_kept(tiny_run: Path) -> None:
+    """What model.keras holds is the average of the epochs, and no epoch's own weights."""
+    average = read_arrays(checkpoint(tiny_run, TINY_EPOCHS, ".npz"))
+    last = load_model(checkpoint(tiny_run, TINY_EPOCHS)).get_weights()
+    assert [a.shape for a in average] == [b.shape for b in last]
+    assert max(np.abs(a - b).max() for a, b in zip(average, last, strict=True)) > 1e-3
+
+
+def test_training_goes_on_from_a_model_with_its_head(tiny_run: Path, tmp_path: Path) -> None:
+    model = build("cnn", 32, str(tiny_run / "model.keras"), dropout=0.3)
+    for a, b in zip(model.get_weights(), load_model(tiny_run / "model.keras").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ModelError, match="mobilenet_v2 at --size 32"):
+        build("mobilenet_v2", 32, str(tiny_run / "model.keras"), dropout=0.3)
 
 
 def _dies_at(epoch_to_die: int) -> Callable[[RunFolder, int], None]:
