@@ -20,7 +20,10 @@ RGB, AXIS_LABELS, DESCRIPTIONS = 1, 2, 1  # ColorSpaceType, AssociatedFileType t
 
 
 def with_uint8_interface(content: bytes) -> bytes:
-    """An int8 graph that takes and gives uint8: one QUANTIZE before it and one behind, the integers shifted by 128."""
+    """An int8 graph that ends in floats, made to take uint8 and give it: one QUANTIZE before it and one behind.
+
+    The pixels are shifted by 128; a probability is given in steps of 1/256.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     model = _unpacked(content)
@@ -36,16 +39,20 @@ def with_uint8_interface(content: bytes) -> bytes:
         operator.inputs, operator.outputs = [source], [target]
         return operator
 
-    def uint8_twin(index: int) -> int:
-        twin = copy.deepcopy(graph.tensors[index])
+    def uint8_twin(index: int, scale: float, zero_point: int) -> int:
+        tensor = graph.tensors[index]
+        twin = copy.copy(tensor)
         twin.type = schema.TensorType.UINT8
-        twin.quantization.zeroPoint = [int(twin.quantization.zeroPoint[0]) + 128]
-        graph.tensors[index].name += b"/int8"
+        twin.quantization = schema.QuantizationParametersT()
+        twin.quantization.scale, twin.quantization.zeroPoint = [scale], [zero_point]
+        tensor.name += b"/inside"
         graph.tensors.append(twin)
         return len(graph.tensors) - 1
 
     (taken,), (given,) = graph.inputs, graph.outputs
-    first, last = uint8_twin(taken), uint8_twin(given)
+    pixels = graph.tensors[taken].quantization
+    first = uint8_twin(taken, float(pixels.scale[0]), int(pixels.zeroPoint[0]) + 128)
+    last = uint8_twin(given, 1 / 256, 0)
     graph.operators = [quantize(first, taken), *graph.operators, quantize(given, last)]
     graph.inputs, graph.outputs = [first], [last]
     signature.inputs[0].tensorIndex, signature.outputs[0].tensorIndex = first, last

@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     import keras
 
 
+FLOAT = {"algorithm_key": "no_quantize", "op_config": {}}
+
+
 def convert(model: keras.Model, precision: str, calibration: Calibration | None) -> bytes:
-    """The flatbuffer. dynamic has int8 kernels and computes from and to float; int8 is integer from pixel to output."""
+    """The flatbuffer. dynamic has int8 kernels and computes from and to float; int8 computes in integers.
+
+    All but its softmax, of seven numbers: LiteRT's own in int8 has other tables on Arm than on x86, so that a Pi's
+    answers would not be those that were proven here.
+    """
     if calibration is None:
         return _float_graph(model, "uint8", half=precision == "float16")
     from ai_edge_quantizer import recipe
@@ -40,7 +47,8 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
         name: {"min": np.array([low], dtype=np.float32), "max": np.array([high], dtype=np.float32)}
         for name, (low, high) in calibration.ranges.items()
     }
-    return with_uint8_interface(_quantized(_float_graph(mended, "float32"), recipe.static_wi8_ai8(), ranges))
+    integers = [*recipe.static_wi8_ai8(), {"regex": ".*", "operation": "SOFTMAX", **FLOAT}]
+    return with_uint8_interface(_quantized(_float_graph(mended, "float32"), integers, ranges))
 
 
 def _float_graph(model: keras.Model, pixels: str, half: bool = False) -> bytes:
