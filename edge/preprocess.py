@@ -60,11 +60,10 @@ def to_face(grey: Image, face_size: int) -> Image:
     """Bring a grey face [height, width] to the training faces' resolution; a FER-2013 picture passes untouched."""
     if grey.shape == (face_size, face_size):
         return grey
-    while min(grey.shape) >= 2 * face_size:  # halving is exact and costs next to nothing; the fraction left is dear
+    while min(grey.shape) >= 2 * face_size:  # halved until less than a factor of 2 is left: that skips no pixel
         height, width = grey.shape[0] // 2, grey.shape[1] // 2
         grey = cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
-    shrinks = min(grey.shape) > face_size
-    return cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_LINEAR)
 
 
 def to_input(face: Image, size: int, face_size: int = 48) -> Image:
