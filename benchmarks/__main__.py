@@ -2,38 +2,41 @@
 
 python -m benchmarks --out report
 python -m benchmarks --models emotion_float32.tflite emotion_int8.tflite --data data/fer2013 --out report
+python -m benchmarks --sustained 10 --out report          does this machine keep its speed?
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import shlex
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks import accuracy, host, latency, pipeline, report
-from edge.arguments import ArgumentParser, whole
-from edge.camera import open_source
-from edge.classifier import BACKENDS, SHIPPED, Backend, open_backend
+from benchmarks import accuracy, host, loop, models, page, plots, report, sustained
+from benchmarks.blocks import markdown, plain
+from edge.arguments import ArgumentParser, positive, resolution, whole
+from edge.classifier import BACKENDS, SHIPPED, Backend, Classifier
 from edge.demo import demo_images
-from edge.detector import open_detector
+from edge.detector import Detector, open_detector
+from edge.detectors import blazeface_model
 from edge.errors import exit_status
 from edge.files import check_writable, whole_file, write_json
 from edge.preprocess import crop
-from edge.timing import time_inference
-from edge.values import Image, Probabilities
-from train.data import FaceSet, load, seen_in, split_of
-from train.evaluate import predict_backend
+from edge.values import Image
+from train.data import FaceSet, load, split_of
 from train.extras import require
-from train.progress import Advance, progress
+from train.progress import progress
 from train.runs import newest_run
 
 SAMPLES = 64  # faces to time the inference on
 DATA = Path("data/fer2013")
+FILES = ("report.md", "report.html", "results.json")
+RESOLUTIONS = [(320, 240), (640, 480), (1280, 960)]
+USUAL = (640, 480)  # the one at which all models are compared, where it is among those asked for
+SCENES = (1, 4)  # faces
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -42,11 +45,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--models", type=Path, nargs="+", metavar="FILE", help="the shipped one and the newest run's if not given"
     )
     parser.add_argument("--data", type=Path, help=f"FER-2013, for accuracy; {DATA} where that is there")
-    parser.add_argument("--source", default="demo", help="clip for the loop")
-    parser.add_argument("--out", type=Path, required=True, help="folder for report.md and results.json")
-    parser.add_argument("--runs", type=whole(20), default=1000, help="timed inferences a model")
-    parser.add_argument("--frames", type=whole(2), default=300, help="frames of the loop a model")
-    parser.add_argument("--threads", type=whole(1, 64), default=1, help="of the classifier")
+    parser.add_argument("--source", default="demo", help="clip for the loop; its first ten seconds count")
+    parser.add_argument("--out", type=Path, required=True, help="folder for report.html, report.md and results.json")
+    parser.add_argument("--rounds", type=whole(5), default=40, help="turns a model, of 20 inferences each")
+    parser.add_argument(
+        "--threads", type=whole(1, 64), nargs="+", help="1, 2 and all cores if not given; 1 is always there"
+    )
+    parser.add_argument("--frames", type=whole(10), default=120, help="of the clip")
+    parser.add_argument("--resolutions", type=resolution, nargs="+", default=RESOLUTIONS, metavar="WxH", help="frames'")
+    parser.add_argument(
+        "--detector-model", type=Path, metavar="FILE", help="BlazeFace's file; the cached one where it is there"
+    )
+    parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer; this one where it has")
+    parser.add_argument("--sustained", type=positive, metavar="MINUTES", help="and the loop at full speed for so long")
     args = parser.parse_args(argv)
     args.command = "python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv)
     return args
@@ -59,37 +70,34 @@ def main(argv: list[str] | None = None) -> int:
 
 def benchmark(args: argparse.Namespace) -> int:
     """Measure everything, then write everything."""
-    for name in ("report.md", "results.json"):
+    for name in FILES:
         check_writable(args.out / name)
-    machine = host.describe()  # before the work: is something else using the cores?
-    backends, models = _load(args.models or _default_models(), args.threads)
-    open_source(args.source).close()  # a wrong one is refused before the work
-    path = args.data or (DATA if DATA.exists() else None)
-    if path:
-        require("sklearn", "scikit-learn (for accuracy)", "report")
-    faces = load(path, ("train", "public")) if path else {}
-    judged = split_of(faces, "public", path) if path else None
+    backends, described = models.open_all(args.models or _default_models())
+    clip = loop.read(args.source)
+    clip = loop.Clip(clip.frames[: args.frames], clip.fps)
+    detectors = _detectors(args.detector_model)
+    judged, learnt, path = _faces(args.data)
+    peer = args.peer or (sys.executable if importlib.util.find_spec("fer") else None)
+    threads = sorted({1, *(args.threads or (min(2, host.cores()), host.cores()))})
+    results: dict[str, Any] = {"command": args.command, "host": host.describe(), "models": described}
     with progress() as stage:
         samples = list(judged.images[:SAMPLES]) if judged else _demo_faces()
-        done = stage("latency", args.runs)
-        for model, times in zip(models, time_inference(backends, samples, args.runs, done), strict=True):
-            model["latency_ms"] = {str(args.threads): latency.percentiles(times)}
-        dataset = None
+        done = stage("latency", args.rounds * len(threads))
+        results["peak_macs_per_s"] = models.time_all(described, backends, samples, args.rounds, threads, done)
+        results["dataset"] = None
         if judged is not None:
-            done = stage("accuracy", len(judged) * len(models))
-            dataset = _judge(models, backends, judged, faces.get("train"), done) | {"path": str(path)}
-        done = stage("loop", args.frames * len(models))
-        loops = [
-            {"model": model["file"], **pipeline.measure(backend, args.source, args.frames, done)}
-            for model, backend in zip(models, backends, strict=True)
-        ]
-    results = {"command": args.command, "host": machine, "dataset": dataset, "models": models, "pipeline": loops}
-    text = report.markdown(results)
-    write_json(args.out / "results.json", results)
-    with whole_file(args.out / "report.md") as beside:
-        beside.write_text(text, encoding="utf-8")
-    print(text)
-    print(f"written: {args.out}/report.md, {args.out}/results.json")
+            done = stage("accuracy", len(judged) * len(described))
+            results["dataset"] = accuracy.judge_all(described, backends, judged, learnt, done) | {"path": str(path)}
+        results["deploy"] = models.to_deploy(described)
+        cells = _cells(results, backends, detectors, args.resolutions)
+        results["source"], results["start"] = args.source, loop.starts()
+        results["pipeline"] = list(loop.measure(cells, clip, peer, stage("loop", len(cells))))
+        results["sustained"] = None
+        if args.sustained:
+            own = [cell for cell in cells if cell.model == described[results["deploy"]]["name"]][-1]
+            done = stage("sustained", sustained.POINTS)
+            results["sustained"] = sustained.measure(loop.pipeline(own), clip.frames, args.sustained, done)
+    _write(results, args.out)
     return 0
 
 
@@ -99,44 +107,21 @@ def _default_models() -> list[Path]:
     return [*exported, SHIPPED]
 
 
-def _load(files: list[Path], threads: int) -> tuple[list[Backend], list[dict[str, Any]]]:
-    """Open the models, float32 first, and say which of them each is to be compared with."""
-    loaded = []
-    for file in files:
-        open_backend(file, threads)  # the first of its kind imports the runtime too: not counted
-        start = time.perf_counter()
-        backend = open_backend(file, threads)
-        load_ms = 1000 * (time.perf_counter() - start)
-        described = {
-            "file": _short(file),
-            "format": file.suffix[1:],
-            "precision": backend.card.precision,
-            "runtime": backend.name,
-            "size_bytes": file.stat().st_size,
-            "load_ms": load_ms,
-            "keras_sha256": backend.card.keras_sha256,
-        }
-        loaded.append((backend, described))
-    loaded.sort(key=lambda item: item[1]["precision"] != "float32")
-    models = [described for _, described in loaded]
-    for model in models:
-        model["base"] = _base(model, models)
-    return [backend for backend, _ in loaded], models
+def _detectors(blazeface: Path | None) -> list[Detector]:
+    found = [open_detector("haar")]
+    if blazeface or blazeface_model.at_hand():
+        found.append(open_detector("blazeface", blazeface))
+    return found
 
 
-def _short(file: Path) -> str:
-    """The path as seen from here, where the file is below: reports travel, machines do not."""
-    here = Path.cwd()
-    return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
-
-
-def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> str | None:
-    """The float32 file of the same Keras model and format: then the precision is all that differs. None without one."""
-    same = ("keras_sha256", "format")
-    for other in models:
-        if other["precision"] == "float32" and other is not model and all(other[key] == model[key] for key in same):
-            return str(other["file"])
-    return None
+def _faces(data: Path | None) -> tuple[FaceSet | None, FaceSet | None, Path | None]:
+    """PublicTest, what was learnt from, and where both are from; None each where there is no data set."""
+    path = data or (DATA if DATA.exists() else None)
+    if path is None:
+        return None, None, None
+    require("sklearn", "scikit-learn (for accuracy)", "report")
+    faces = load(path, ("train", "public"))
+    return split_of(faces, "public", path), faces.get("train"), path
 
 
 def _demo_faces() -> list[Image]:
@@ -145,18 +130,34 @@ def _demo_faces() -> list[Image]:
     return [crop(picture, face.box) for picture in pictures for face in open_detector("haar").detect(picture)[:1]]
 
 
-def _judge(
-    models: list[dict[str, Any]], backends: list[Backend], faces: FaceSet, learnt: FaceSet | None, done: Advance
-) -> dict[str, Any]:
-    """Add to each model how true it is; returns what is to be known about the faces."""
-    unseen = ~seen_in(faces, learnt) if learnt else np.ones(len(faces), dtype=bool)
-    found: dict[str, Probabilities] = {}  # float32 files come first, so a base is there when it is asked for
-    for model, backend in zip(models, backends, strict=True):
-        probabilities = found[model["file"]] = predict_backend(backend, faces.images, done)
-        model |= accuracy.judge(faces, probabilities, found.get(model["base"]))
-        right = probabilities.argmax(1) == faces.labels
-        model["accuracy_not_in_training"] = float(right[unseen].mean()) if unseen.any() else None
-    return {"split": faces.split, "faces": len(faces), "also_in_training": int((~unseen).sum())}
+def _cells(
+    results: dict[str, Any],
+    backends: Sequence[Backend],
+    detectors: Sequence[Detector],
+    resolutions: Sequence[tuple[int, int]],
+) -> list[loop.Cell]:
+    """The model to deploy in every way; the others at one resolution, with one face."""
+    usual = USUAL if USUAL in resolutions else resolutions[0]
+    return [
+        loop.Cell(model["name"], Classifier(backend), detector, size, scene)
+        for size in resolutions
+        for scene in SCENES
+        for i, (model, backend) in enumerate(zip(results["models"], backends, strict=True))
+        for detector in detectors
+        if i == results["deploy"] or (size, scene) == (usual, 1)
+    ]
+
+
+def _write(results: dict[str, Any], out: Path) -> None:
+    """The three files, and the tables that matter most for whoever waits."""
+    blocks = report.blocks(results, plots.draw(results))
+    write_json(out / "results.json", results)
+    for name, text in (("report.md", markdown(blocks)), ("report.html", page.html(blocks))):
+        with whole_file(out / name) as beside:
+            beside.write_text(text, encoding="utf-8")
+    for block in (report.overview(results), report.flat_out(results["pipeline"]), report.verdict(results)):
+        print(plain(block), end="\n\n")
+    print(f"written: {', '.join(str(out / name) for name in FILES)}")
 
 
 if __name__ == "__main__":

@@ -19,27 +19,33 @@ import numpy.typing as npt
 from edge.pipeline import Pipeline
 from edge.values import Frame
 
-BLOCK = 20  # frames a turn
+BLOCK = 10  # frames a turn: as many as from one detection to the next
 Calls: TypeAlias = list[Callable[[], Any]]
+Peer: TypeAlias = Callable[[range], list[float]]
 
 
 def measure(
-    make: Callable[[], Pipeline], frames: Sequence[Frame], peer: Callable[[range], list[float]] | None = None
+    make: Callable[[], Pipeline], frames: Sequence[Frame], peer: Peer | None = None
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Milliseconds of each frame: `loop` (processing alone), `limit` (its raw calls), `peer` (with one).
+    """Milliseconds of each block of frames: `loop` (processing alone), `limit` (its raw calls), `peer` (with one).
 
-    `make` gives a pipeline with no memory; `peer` takes numbers of frames and gives its milliseconds.
+    `frames` tells how many were in each block. `make` gives a pipeline with no memory; `peer` takes numbers of frames
+    and gives its milliseconds for each.
     """
     calls, pipeline = _record(make(), frames), make()
-    times: dict[str, list[float]] = {"loop": [], "limit": []}
+    times: dict[str, list[float]] = {"frames": [], "loop": [], "limit": []}
     for start in range(0, len(frames), BLOCK):
         block = range(start, min(start + BLOCK, len(frames)))
+        _milliseconds(calls[start])  # not counted: the caches may still be the peer's
+        spent = 0.0
         for i in block:
             fresh = replace(frames[i], image=frames[i].image.copy())  # in the cache, as a camera has just written it
-            times["loop"].append(_milliseconds([partial(pipeline.step, fresh)]))
-        times["limit"] += [_milliseconds(calls[i]) for i in block]
+            spent += _milliseconds([partial(pipeline.step, fresh)])
+        times["frames"].append(len(block))
+        times["loop"].append(spent)
+        times["limit"].append(sum(_milliseconds(calls[i]) for i in block))
         if peer:
-            times.setdefault("peer", []).extend(peer(block))
+            times.setdefault("peer", []).append(sum(peer(block)))
     return {name: np.array(values) for name, values in times.items()}
 
 

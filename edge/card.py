@@ -30,6 +30,7 @@ class ModelCard:
     architecture: str
     colour: str = "grey"  # three equal channels
     crop_margin: float = 0.0  # of the detector's box; see edge.preprocess.crop
+    macs: int | None = None  # multiply-adds of one inference
     training_data: str = ""
     licence: str = ""
     keras_sha256: str = ""
@@ -47,6 +48,8 @@ class ModelCard:
         accuracy = self.validation.get("accuracy", 0) if isinstance(self.validation, dict) else None
         if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:
             raise ModelError(f"expected a validation with an accuracy of 0 to 1, if any, found {self.validation!r}")
+        if self.macs is not None and (not isinstance(self.macs, int) or self.macs < 1):
+            raise ModelError(f"expected a positive number of multiply-adds, if any, found {self.macs!r}")
         if self.colour != "grey":
             raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r}")
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from edge.labels import EMOTIONS
 from train.extras import require
 
+CALIBRATION_BINS = 10
+
 
 def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
     """95% interval of a share (Wilson 1927): holds near 0 and 1 and for small counts, where +-1.96 sigma does not."""
@@ -34,6 +36,16 @@ def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) ->
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
+def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.float32]) -> float:
+    """Expected calibration error: how far confidence is from accuracy, in ten bins as wide as each other, weighted.
+
+    `right` and `confidence` (0..1) are [n]. Naeini et al. 2015; 0 is perfect.
+    """
+    bins = np.clip((confidence * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
+    apart = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
+    return float(np.abs(apart).sum() / len(right))
+
+
 def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
     """Accuracy with its 95% interval, macro F1, per-emotion scores and the confusion matrix.
 
@@ -51,6 +63,7 @@ def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
         "accuracy": correct / len(labels),
         "accuracy_ci95": list(wilson(correct, len(labels))),
         "macro_f1": float(f1.mean()),
+        "calibration_error": calibration_error(predicted == labels, probabilities.max(axis=1)),
         "per_class": {
             emotion: {
                 "precision": float(precision[i]),

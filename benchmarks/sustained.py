@@ -1,0 +1,43 @@
+"""The loop at full speed for minutes: does the machine keep up, or does it grow warm and slow down?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from benchmarks import host
+from edge.meter import resident_mb
+from edge.pipeline import Pipeline
+from edge.values import Frame
+from train.progress import Advance
+
+POINTS = 60  # of the curve
+AT_THE_END = 0.1  # of the points, at either end, whose speeds are compared
+
+
+def measure(pipeline: Pipeline, frames: Sequence[Frame], minutes: float, advance: Advance) -> dict[str, Any]:
+    """A curve of FPS, temperature, clock and memory, and what the last tenth makes of the first; frames come round.
+
+    `advance` is called for each point.
+    """
+    span_s = 60 * minutes / POINTS
+    points: list[dict[str, Any]] = []
+    done, numbers = 0, count()
+    start_s = since_s = time.monotonic()
+    while len(points) < POINTS:
+        i = next(numbers)
+        frame = frames[i % len(frames)]
+        pipeline.step(Frame(i, i / 30, time.monotonic(), frame.image))
+        done += 1
+        now_s = time.monotonic()
+        if now_s - since_s < span_s:
+            continue
+        measured = {"at_s": round(now_s - start_s, 2), "fps": done / (now_s - since_s), "rss_mb": resident_mb()}
+        points.append(measured | host.sensors())
+        since_s, done = time.monotonic(), 0
+        advance()
+    few = max(1, round(AT_THE_END * POINTS))
+    first, last = (sum(point["fps"] for point in part) / few for part in (points[:few], points[-few:]))
+    return {"minutes": minutes, "frames": i + 1, "last_to_first": last / first, "points": points}
