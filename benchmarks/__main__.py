@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import accuracy, host, loop, models, page, plots, report, sustained
 from benchmarks.blocks import markdown, plain
+from benchmarks.peer import check_peer
 from edge.arguments import ArgumentParser, positive, resolution, whole
 from edge.classifier import BACKENDS, SHIPPED, Backend, Classifier
 from edge.demo import demo_images
@@ -78,16 +79,18 @@ def benchmark(args: argparse.Namespace) -> int:
     detectors = _detectors(args.detector_model)
     judged, learnt, path = _faces(args.data)
     peer = args.peer or (sys.executable if importlib.util.find_spec("fer") else None)
+    if peer:
+        check_peer(peer)
     threads = sorted({1, *(args.threads or (min(2, host.cores()), host.cores()))})
     results: dict[str, Any] = {"command": args.command, "host": host.describe(), "models": described}
     with progress() as stage:
-        samples = list(judged.images[:SAMPLES]) if judged else _demo_faces()
-        done = stage("latency", args.rounds * len(threads))
-        results["peak_macs_per_s"] = models.time_all(described, backends, samples, args.rounds, threads, done)
         results["dataset"] = None
         if judged is not None:
             done = stage("accuracy", len(judged) * len(described))
             results["dataset"] = accuracy.judge_all(described, backends, judged, learnt, done) | {"path": str(path)}
+        samples = list(judged.images[:SAMPLES]) if judged else _demo_faces()
+        done = stage("latency", args.rounds * len(threads))
+        results["peak_macs_per_s"] = models.time_all(described, backends, samples, args.rounds, threads, done)
         results["deploy"] = models.to_deploy(described)
         cells = _cells(results, backends, detectors, args.resolutions)
         results["source"], results["start"] = args.source, loop.starts()

@@ -19,6 +19,21 @@ from typing import Any
 import numpy as np
 
 
+def check_peer(python: str) -> None:
+    """Raise SourceError unless that is a Python that has fer; quick, so that it can be asked before long work."""
+    from edge.errors import SourceError
+
+    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('fer') is None)"
+    try:
+        there = subprocess.run([python, "-c", look], capture_output=True).returncode == 0
+    except OSError:
+        there = False
+    if not there:
+        raise SourceError(
+            f"expected --peer a Python that has fer==25.10.3, found {python}; leave it out, or install it"
+        )
+
+
 @contextlib.contextmanager
 def open_peer(python: str, images: Sequence[Any]) -> Iterator[Callable[[range], list[float]]]:
     """A function that takes numbers of `images` (uint8, all of one size) and gives fer's milliseconds for each.

@@ -158,8 +158,8 @@ def _costs(models: list[dict[str, Any]]) -> Iterator[str]:
         yield (
             f"`{model['name']}` against `{base['name']}`: {_speed(model)}, {size:.2f} of its size, accuracy "
             f"{change:+.2f} points ({_doubt(model['mcnemar_p'])}), the same emotion on "
-            f"{model['agreement_with_float']:.2%} of the faces. Hurt most: {worst}, recall {worst_change['points']:+.1f} points "
-            f"({_doubt(worst_change['mcnemar_p'])})."
+            f"{model['agreement_with_float']:.2%} of the faces. Hurt most: {worst}, recall "
+            f"{worst_change['points']:+.1f} points ({_doubt(worst_change['mcnemar_p'])})."
         )
 
 

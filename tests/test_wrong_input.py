@@ -23,6 +23,7 @@ from train.zoo import build
 
 RUN, TRAIN, EVALUATE = "edge.run", "train.__main__", "train.evaluate"
 TFLITE, ONNX, VERIFY, BENCHMARKS = "export.tflite", "export.onnx", "export.verify", "benchmarks.__main__"
+COMPARE = "benchmarks.compare"
 
 
 @pytest.fixture
@@ -148,13 +149,18 @@ CASES = [
     (TFLITE, "--float32 --model seven.keras -o face.png/out.tflite", "cannot write"),
     (TFLITE, "--float32 --model seven.keras -o /dev/null/out.tflite", "cannot write"),
     (VERIFY, "garbage.tflite --against garbage.keras --data data", "card"),
-    (BENCHMARKS, "--data data --models bored.tflite --out o --runs 20", "bored"),
+    (BENCHMARKS, "--data data --models bored.tflite --out o --rounds 5", "bored"),
     (BENCHMARKS, "--models nowhere.tflite --out o", "no model"),
     (BENCHMARKS, "--models garbage.tflite --out o", "card"),
     (BENCHMARKS, "--data nowhere --out o", "no data"),
     (BENCHMARKS, "--source nowhere.mp4 --out o", "no source"),
     (BENCHMARKS, "--out face.png", "cannot write"),
-    (BENCHMARKS, "--runs 1 --out o", "from 20"),
+    (BENCHMARKS, "--out o --peer nowhere", "a Python that has fer"),
+    (BENCHMARKS, "--out o --detector-model garbage.tflite", "cannot load"),
+    (BENCHMARKS, "--out o --sustained 0", "sustained"),
+    (BENCHMARKS, "--out o --resolutions 640", "resolutions"),
+    (COMPARE, "garbage.csv data", "expected the results.json"),
+    (BENCHMARKS, "--rounds 1 --out o", "from 5"),
 ]
 
 
