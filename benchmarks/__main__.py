@@ -27,7 +27,7 @@ from edge.errors import exit_status
 from edge.files import check_writable, whole_file, write_json
 from edge.preprocess import crop
 from edge.values import Image
-from train.data import FaceSet, load, split_of
+from train.data import FaceSet, learn_and_choose, load
 from train.extras import require
 from train.progress import progress
 from train.runs import newest_run
@@ -123,8 +123,8 @@ def _faces(data: Path | None) -> tuple[FaceSet | None, FaceSet | None, Path | No
     if path is None:
         return None, None, None
     require("sklearn", "scikit-learn (for accuracy)", "report")
-    faces = load(path, ("train", "public"))
-    return split_of(faces, "public", path), faces.get("train"), path
+    learnt, judged = learn_and_choose(load(path, ("train", "public")), path)
+    return judged, learnt, path
 
 
 def _demo_faces() -> list[Image]:

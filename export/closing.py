@@ -18,7 +18,7 @@ from edge.timing import time_inference
 from edge.values import Image
 from export.format import Format
 from export.verify import PORTRAIT, Parity
-from train.data import FACE_SIZE
+from train.forms import FACE_SIZE
 from train.progress import Advance
 
 if TYPE_CHECKING:

@@ -22,9 +22,10 @@ from export.closing import TIMED_RUNS, Proven, latencies, report
 from export.correct import corrected, shifts
 from export.format import Format
 from export.verify import Parity, add_data, compare, validation_faces
-from train.data import FACE_SIZE, FaceSet, load, split_of
+from train.data import FaceSet, learn_and_choose, load
 from train.evaluate import predict, predict_keras
 from train.extras import require, require_keras
+from train.forms import FACE_SIZE
 from train.progress import Advance, progress
 from train.runs import BACKBONE, load_model, newest_model
 
@@ -125,7 +126,8 @@ def _calibrate(form: Format, args: argparse.Namespace, path: Path, model: keras.
     if args.data is None:
         raise DataError(f"expected faces to calibrate int8 on, or {file} of this model, found neither; give --data")
     check_writable(file)
-    faces = sample(split_of(load(args.data, ("train",)), "train", args.data), args.calibration_faces or FACES)
+    learnt, _ = learn_and_choose(load(args.data, ("train", "public")), args.data)
+    faces = sample(learnt, args.calibration_faces or FACES)
     with quiet():
         found = shifts(model, faces)
         return Calibration(sha256(path), describe(faces), found, form.ranges(corrected(model, found), faces))

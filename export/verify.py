@@ -21,8 +21,9 @@ from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.preprocess import crop, to_face
 from edge.values import Box, Probabilities
-from train.data import FACE_SIZE, FaceSet, load, split_of
+from train.data import FaceSet, validation
 from train.evaluate import predict
+from train.forms import FACE_SIZE
 from train.metrics import mcnemar, wilson
 from train.progress import progress
 
@@ -130,9 +131,12 @@ def compare(faces: FaceSet, reference: Probabilities, exported: Probabilities) -
 
 
 def validation_faces(data: Path | None) -> FaceSet:
-    """PublicTest; without a data set, the demo's portrait cropped in 75 ways: it shows a broken file, no accuracy."""
+    """PublicTest, or what `train` held out.
+
+    Without a data set, the demo's portrait cropped in 75 ways: it shows a broken file, no accuracy.
+    """
     if data is not None:
-        return split_of(load(data, ("public",)), "public", data)
+        return validation(data)
     photograph = np.asarray(cv2.imread(str(PHOTOGRAPH), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
     x, y = (round(place) for place in FACE_CENTRE)
     views = [

@@ -111,7 +111,7 @@ CASES = [
     (TRAIN, "--data empty", "train/"),
     (TRAIN, "--data garbage.csv", "columns"),
     (TRAIN, "--data wrong_labels", "bored"),
-    (TRAIN, "--data damaged", "x.png"),
+    (TRAIN, "--data damaged --strict", "x.png"),
     (TRAIN, "--data six", "fear"),
     (TRAIN, "--data data --epochs 0", "from 1"),
     (TRAIN, "--data data --rate -1", "above 0"),

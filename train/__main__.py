@@ -21,7 +21,10 @@ from train.runs import Recipe
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train", __doc__)
-    parser.add_argument("--data", default="data/fer2013", help="folder with train/ and test/, or fer2013.csv")
+    parser.add_argument("--data", default="data/fer2013", help="folder of faces, or fer2013.csv")
+    parser.add_argument(
+        "--strict", action="store_true", help="end at a damaged picture or row, where else it is skipped"
+    )
     parser.add_argument("--arch", default=Recipe.arch, help="network: mobilenet_v2 or cnn")
     parser.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
     parser.add_argument(
@@ -81,9 +84,10 @@ def train(args: argparse.Namespace) -> int:
             raise OutputError(f"{folder} already holds a run; choose another --out, or add --resume")
 
     path = Path(recipe.data)
-    faces = data.load(path, ("train", "public"))
-    learn, choose = data.split_of(faces, "train", path), data.split_of(faces, "public", path)
-    print(f"{len(learn)} faces to learn from, {len(choose)} (PublicTest) to choose the epoch on; run folder {folder}")
+    learn, choose = data.learn_and_choose(data.load(path, ("train", "public"), args.strict), path)
+    print(
+        f"{len(learn)} faces to learn from, {len(choose)} ({choose.split}) to choose the epoch on; run folder {folder}"
+    )
     try:
         history = fit.fit(learn, choose, recipe, folder, verbose=1 if sys.stdout.isatty() else 2)
     except KeyboardInterrupt:
@@ -97,7 +101,7 @@ def train(args: argparse.Namespace) -> int:
     plots.curves(history, folder / "curves.png")
     write_json(folder / "metrics.json", metrics)
     low, high = metrics["accuracy_ci95"]
-    print(f"accuracy on PublicTest {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  {folder}/model.keras")
+    print(f"accuracy on {choose.split} {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  {folder}/model.keras")
     return 0
 
 

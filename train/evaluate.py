@@ -20,7 +20,7 @@ from edge.files import check_writable, write_json
 from edge.labels import EMOTIONS
 from edge.preprocess import to_input
 from edge.values import Image, Probabilities
-from train.data import FaceSet, load, seen_in, split_of
+from train.data import SPLITS, FaceSet, load, seen_in, split_of
 from train.extras import require_keras
 from train.metrics import report
 from train.progress import Advance, nothing, progress
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 PREDICT_BATCH = 128
+UNASKED = ("public", "test", "train")  # what is judged where no split is named, the first that is there; never private
 
 
 def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilities:
@@ -83,7 +84,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train.evaluate", __doc__)
     parser.add_argument("--model", type=Path, required=True, help=".keras, .tflite or .onnx file")
     parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="data set")
-    parser.add_argument("--split", choices=["public", "private"], default="public", help="which test of FER-2013")
+    parser.add_argument(
+        "--split", choices=SPLITS, help="which part; if not given, public, test or, of a folder of one's own, all"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for metrics.json")
     return parser.parse_args(argv)
 
@@ -97,14 +100,15 @@ def evaluate(args: argparse.Namespace) -> int:
     if is_run(args.out):
         raise OutputError(f"{args.out} is a training run with metrics of its own; choose another --out")
     check_writable(args.out / "metrics.json")
-    faces = load(args.data, ("train", args.split))
-    judged = split_of(faces, args.split, args.data)
+    faces = load(args.data, ("train", args.split) if args.split else UNASKED)
+    split = args.split or next((name for name in UNASKED if name in faces), "public")
+    judged = split_of(faces, split, args.data)
     with progress() as stage:
         probabilities = predict(args.model, judged.images, stage("evaluate", len(judged)))
-    result = judge(judged, probabilities, faces.get("train"))
+    result = judge(judged, probabilities, faces.get("train") if split != "train" else None)
     write_json(args.out / "metrics.json", {"model": str(args.model), **result})
     low, high = result["accuracy_ci95"]
-    print(f"{args.split}: {result['faces']} faces, accuracy {result['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})")
+    print(f"{split}: {result['faces']} faces, accuracy {result['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})")
     print(
         "".join(f"  {emotion:<9} recall {row['recall']:.1%}\n" for emotion, row in result["per_class"].items()), end=""
     )

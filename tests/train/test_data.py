@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from tests.conftest import drawn_face
-from train.data import CSV_LABELS, load, seen_in, split_of
+from train.data import learn_and_choose, load, seen_in, split_of
+from train.forms import CSV_LABELS
 
 
 def write_csv(path: Path, header: tuple[str, ...] = ("emotion", "pixels", "Usage")) -> Path:
@@ -88,21 +90,91 @@ def test_the_labels_of_real_faces(public_test: Path) -> None:
     ("row", "why"),
     [
         ("3,1 2 3,Training", "too few pixels"),
+        ("3,{dark},Training", "a pixel below 0"),
         ("-1,{pixels},Training", "a label below 0"),
         ("7,{pixels},Training", "a label above 6"),
         ("3,{pixels},Sometimes", "an unknown split"),
+        ("3,x y z,Training", "no numbers"),
         ("3", "a row cut short"),
-        ("3,\0,Training", "a NUL"),
     ],
 )
-def test_a_damaged_row_is_named(tmp_path: Path, row: str, why: str) -> None:
+def test_a_damaged_row_is_skipped_counted_and_named(
+    tmp_path: Path, row: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_csv(tmp_path / "fer2013.csv")
-    path.write_text(path.read_text() + row.format(pixels=" ".join(["7"] * 48 * 48)) + "\n")
-    with pytest.raises(DataError, match=r"line 2[23]"):
-        load(path)
+    pixels = " ".join(["7"] * 48 * 48)
+    path.write_text(path.read_text() + row.format(pixels=pixels, dark="-" + pixels) + f"\n3,{pixels},Training\n")
+    faces = load(path)
+    assert len(faces["train"]) == 8, "the row after it is read"
+    assert f"skipped 1 damaged: {path}, line 23: " in capsys.readouterr().err
+    with pytest.raises(DataError, match="line 23"):
+        load(path, strict=True)
 
 
-def test_a_set_without_a_validation_split_says_how_to_make_one(drawn_data: Path, tmp_path: Path) -> None:
-    (tmp_path / "train").symlink_to(drawn_data / "train")
-    with pytest.raises(DataError, match="val/"):
-        split_of(load(tmp_path), "public", tmp_path)
+@pytest.mark.parametrize(
+    "names", [EMOTIONS, tuple("0123456"), ("Anger", "Disgusted", "FEARFUL", "Happiness", *EMOTIONS[4:])]
+)
+def test_class_folders_by_name_number_and_synonym(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for label, name in enumerate(names):
+        for part in ("train", "test"):
+            (tmp_path / part / name).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / part / name / "im0.png"), drawn_face(label, len(part)))
+    (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
+    faces = load(tmp_path)
+    assert {split: len(found) for split, found in faces.items()} == {"train": 7, "test": 7}, (
+        "neither public nor private"
+    )
+    for label in range(7):
+        assert (faces["train"].images[label] == drawn_face(label, len("train"))).all()
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    """Seven folders of pictures, large and small, grey and in colour, wide and high: their middles, at 48 pixels."""
+    rng = np.random.default_rng(0)
+    for label, emotion in enumerate(EMOTIONS):
+        (tmp_path / emotion.title()).mkdir()
+        face = cv2.resize(drawn_face(label, 0), (96, 96), interpolation=cv2.INTER_NEAREST)
+        wide = np.hstack([np.zeros((96, 30), np.uint8), face, np.zeros((96, 30), np.uint8)])
+        colour = cv2.cvtColor(wide, cv2.COLOR_GRAY2BGR)
+        clear = np.dstack([colour, np.full(colour.shape[:2], 255, np.uint8)])
+        for name, image in (("a.png", face), ("b.png", wide), ("c.png", colour), ("d.png", clear)):
+            cv2.imwrite(str(tmp_path / emotion.title() / name), image)
+        for i in range(16):
+            cv2.imwrite(str(tmp_path / emotion.title() / f"e{i}.png"), rng.integers(0, 255, (60 + i, 50), np.uint8))
+    faces = load(tmp_path)
+    assert {split: len(found) for split, found in faces.items()} == {"train": 7 * 20}
+    for label in range(7):
+        own = faces["train"].images[faces["train"].labels == label]
+        assert (own[:4] == drawn_face(label, 0)).all()
+
+
+def test_without_public_faces_a_tenth_is_held_out_and_no_copy_is_on_both_sides(drawn_data: Path) -> None:
+    train = load(drawn_data)["train"]
+    twice = np.concatenate([np.arange(len(train))] * 2)
+    learn, choose = learn_and_choose({"train": train.take(twice)}, drawn_data)
+    assert len(learn) + len(choose) == 2 * len(train)
+    assert np.bincount(choose.labels).tolist() == [6] * 7, "3 of 32, and their copies"
+    assert choose.split == "held-out"
+    assert not seen_in(choose, learn).any()
+    again = learn_and_choose({"train": train.take(twice)}, drawn_data)[1]
+    assert (again.images == choose.images).all()
+
+
+def test_pictures_that_cannot_be_decoded_are_named(
+    drawn_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(drawn_data, tmp_path / "data")
+    broken = [tmp_path / "data" / "train" / "sad" / f"x{i}.png" for i in range(5)]
+    for i, file in enumerate(broken):
+        file.write_bytes(b"no picture" if i else b"")
+    assert len(load(tmp_path / "data")["train"]) == 224
+    said = capsys.readouterr().err
+    assert f"skipped 5 damaged: {broken[0]}: cannot be decoded; " in said
+    assert "and 2 more" in said
+    with pytest.raises(DataError, match="cannot be decoded"):
+        load(tmp_path / "data", strict=True)
+
+
+def test_a_split_that_is_not_there_is_told_with_those_that_are(drawn_data: Path) -> None:
+    with pytest.raises(DataError, match=r"split 'private' in .*, found train, public"):
+        split_of(load(drawn_data), "private", drawn_data)
