@@ -25,6 +25,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--strict", action="store_true", help="end at a damaged picture or row, where else it is skipped"
     )
+    parser.add_argument(
+        "--drop-duplicates",
+        action="store_true",
+        help="leave out training faces that are test faces too, or nearly so",
+    )
     parser.add_argument("--arch", default=Recipe.arch, help="network: mobilenet_v2 or cnn")
     parser.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
     parser.add_argument(
@@ -71,6 +76,7 @@ def train(args: argparse.Namespace) -> int:
         require(module, package, "train")  # now, and not when the training is done
     require_keras()
     from train import data, fit, plots, runs
+    from train.duplicates import without_copies
     from train.evaluate import judge, predict
 
     if args.resume:
@@ -84,7 +90,11 @@ def train(args: argparse.Namespace) -> int:
             raise OutputError(f"{folder} already holds a run; choose another --out, or add --resume")
 
     path = Path(recipe.data)
-    learn, choose = data.learn_and_choose(data.load(path, ("train", "public"), args.strict), path)
+    faces = data.load(path, data.SPLITS, args.strict)
+    learn, choose = data.learn_and_choose(faces, path)
+    if recipe.drop_duplicates:
+        tests = [faces[split] for split in ("private", "test") if split in faces]
+        learn = without_copies(learn, [choose, *tests])
     print(
         f"{len(learn)} faces to learn from, {len(choose)} ({choose.split}) to choose the epoch on; run folder {folder}"
     )

@@ -21,6 +21,7 @@ from edge.labels import EMOTIONS
 from edge.preprocess import to_input
 from edge.values import Image, Probabilities
 from train.data import SPLITS, FaceSet, load, seen_in, split_of
+from train.duplicates import copied
 from train.extras import require_keras
 from train.metrics import report
 from train.progress import Advance, nothing, progress
@@ -72,11 +73,13 @@ def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing)
 
 
 def judge(faces: FaceSet, probabilities: Probabilities, learnt: FaceSet | None) -> dict[str, Any]:
-    """The report on these faces and, apart, on those of them that are not pixel for pixel among the `learnt`."""
+    """The report on these faces and, apart, on those that are not among the `learnt`: pixel for pixel, or nearly."""
     result = {"split": faces.split, **report(faces.labels, probabilities)}
-    unseen = ~seen_in(faces, learnt) if learnt is not None else None
-    if unseen is not None and unseen.any():
-        result["not_in_training"] = report(faces.labels[unseen], probabilities[unseen])
+    if learnt is not None:
+        known = {"not_in_training": seen_in(faces, learnt), "not_nearly_in_training": copied(faces, learnt)}
+        for name, seen in known.items():
+            if not seen.all():
+                result[name] = report(faces.labels[~seen], probabilities[~seen])
     return result
 
 
@@ -112,9 +115,10 @@ def evaluate(args: argparse.Namespace) -> int:
     print(
         "".join(f"  {emotion:<9} recall {row['recall']:.1%}\n" for emotion, row in result["per_class"].items()), end=""
     )
-    if "not_in_training" in result:
-        apart = result["not_in_training"]
-        print(f"without pictures that are in the training split too: {apart['accuracy']:.2%} of {apart['faces']}")
+    for name, how in (("not_in_training", "pixel for pixel"), ("not_nearly_in_training", "exactly or nearly")):
+        if name in result:
+            apart = result[name]
+            print(f"without those that are {how} in training too: {apart['accuracy']:.2%} of {apart['faces']}")
     return 0
 
 

@@ -36,6 +36,7 @@ class Recipe:
     """All that a run depends on besides the code and the data; rates are AdamW's, dropout stands before the head."""
 
     data: str
+    drop_duplicates: bool = False
     arch: str = "mobilenet_v2"
     size: int = 96
     weights: str = "imagenet"
