@@ -38,6 +38,7 @@ FILES = ("report.md", "report.html", "results.json")
 RESOLUTIONS = [(320, 240), (640, 480), (1280, 960)]
 USUAL = (640, 480)  # the one at which all models are compared, where it is among those asked for
 SCENES = (1, 4)  # faces
+SMALLEST, LARGEST = 64, 4096  # pixels of a frame's side
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -46,13 +47,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--models", type=Path, nargs="+", metavar="FILE", help="the shipped one and the newest run's if not given"
     )
     parser.add_argument("--data", type=Path, help=f"FER-2013, for accuracy; {DATA} where that is there")
-    parser.add_argument("--source", default="demo", help="clip for the loop; its first ten seconds count")
+    parser.add_argument("--source", default="demo", help="clip for the loop: its first --frames")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html, report.md and results.json")
-    parser.add_argument("--rounds", type=whole(5), default=40, help="turns a model, of 20 inferences each")
+    parser.add_argument("--rounds", type=whole(5), default=50, help="turns a model, of 40 inferences each")
     parser.add_argument(
         "--threads", type=whole(1, 64), nargs="+", help="1, 2 and all cores if not given; 1 is always there"
     )
     parser.add_argument("--frames", type=whole(10), default=120, help="of the clip")
+    parser.add_argument("--passes", type=whole(1), default=10, help="how often the clip goes through each loop")
     parser.add_argument("--resolutions", type=resolution, nargs="+", default=RESOLUTIONS, metavar="WxH", help="frames'")
     parser.add_argument(
         "--detector-model", type=Path, metavar="FILE", help="BlazeFace's file; the cached one where it is there"
@@ -60,6 +62,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer; this one where it has")
     parser.add_argument("--sustained", type=positive, metavar="MINUTES", help="and the loop at full speed for so long")
     args = parser.parse_args(argv)
+    for width, height in args.resolutions:
+        if min(width, height) < SMALLEST or max(width, height) > LARGEST or width % 2 or height % 2:
+            parser.error(f"--resolutions: expected even sides of {SMALLEST} to {LARGEST}, found {width}x{height}")
     args.command = "python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv)
     return args
 
@@ -93,13 +98,16 @@ def benchmark(args: argparse.Namespace) -> int:
         results["peak_macs_per_s"] = models.time_all(described, backends, samples, args.rounds, threads, done)
         results["deploy"] = models.to_deploy(described)
         cells = _cells(results, backends, detectors, args.resolutions)
-        results["source"], results["start"] = args.source, loop.starts()
-        results["pipeline"] = list(loop.measure(cells, clip, peer, stage("loop", len(cells))))
+        results["clip"] = {"source": args.source, "frames": len(clip.frames), "fps": clip.fps, "sha256": clip.sha256}
+        results["start"] = loop.starts()
+        results["pipeline"] = list(loop.measure(cells, clip, args.passes, peer, stage("loop", len(cells))))
         results["sustained"] = None
         if args.sustained:
-            own = [cell for cell in cells if cell.model == described[results["deploy"]]["name"]][-1]
             done = stage("sustained", sustained.POINTS)
-            results["sustained"] = sustained.measure(loop.pipeline(own), clip.frames, args.sustained, done)
+            compared = (described[results["deploy"]]["name"], _usual(args.resolutions), 1)
+            own = [cell for cell in cells if (cell.model, cell.resolution, cell.scene) == compared]
+            results["sustained"] = sustained.measure(own[-1], clip, args.sustained, done)
+    results["host_after"] = host.sensors()
     _write(results, args.out)
     return 0
 
@@ -129,8 +137,8 @@ def _faces(data: Path | None) -> tuple[FaceSet | None, FaceSet | None, Path | No
 
 def _demo_faces() -> list[Image]:
     """The face of the demo, for latency where no data set is at hand."""
-    pictures = list(demo_images(SAMPLES))
-    return [crop(picture, face.box) for picture in pictures for face in open_detector("haar").detect(picture)[:1]]
+    detector = open_detector("haar")
+    return [crop(picture, face.box) for picture in demo_images(SAMPLES) for face in detector.detect(picture)[:1]]
 
 
 def _cells(
@@ -140,7 +148,7 @@ def _cells(
     resolutions: Sequence[tuple[int, int]],
 ) -> list[loop.Cell]:
     """The model to deploy in every way; the others at one resolution, with one face."""
-    usual = USUAL if USUAL in resolutions else resolutions[0]
+    usual = _usual(resolutions)
     return [
         loop.Cell(model["name"], Classifier(backend), detector, size, scene)
         for size in resolutions
@@ -149,6 +157,10 @@ def _cells(
         for detector in detectors
         if i == results["deploy"] or (size, scene) == (usual, 1)
     ]
+
+
+def _usual(resolutions: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return USUAL if USUAL in resolutions else resolutions[0]
 
 
 def _write(results: dict[str, Any], out: Path) -> None:

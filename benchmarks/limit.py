@@ -1,7 +1,8 @@
 """What a frame's processing costs against its limit: the library calls that it makes, timed alone.
 
-The loop runs once with the `raw` calls of its detector and classifier recorded; then blocks of frames go
-through the loop, the same calls alone, and a peer where there is one, by turns, so that a clock that drifts hits all.
+The loop runs once with the `raw` calls of its detector and classifier recorded; then stretches of the clip go through
+the loop and through the same calls alone, by turns, so that a clock that drifts hits both alike; and the whole clip
+again, several times. In the first pass a peer has its turns too, where there is one.
 """
 
 from __future__ import annotations
@@ -9,44 +10,49 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmarks.estimates import Floats
 from edge.pipeline import Pipeline
 from edge.values import Frame
 
-BLOCK = 10  # frames a turn: as many as from one detection to the next
+STRETCH = 10  # frames a turn: as many as from one detection to the next
 Calls: TypeAlias = list[Callable[[], Any]]
 Peer: TypeAlias = Callable[[range], list[float]]
 
 
-def measure(
-    make: Callable[[], Pipeline], frames: Sequence[Frame], peer: Peer | None = None
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Milliseconds of each block of frames: `loop` (processing alone), `limit` (its raw calls), `peer` (with one).
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of each stretch of the clip in each pass, [passes, stretches]; `peer` [stretches] beside pass 0."""
 
-    `frames` tells how many were in each block. `make` gives a pipeline with no memory; `peer` takes numbers of frames
-    and gives its milliseconds for each.
-    """
-    calls, pipeline = _record(make(), frames), make()
-    times: dict[str, list[float]] = {"frames": [], "loop": [], "limit": []}
-    for start in range(0, len(frames), BLOCK):
-        block = range(start, min(start + BLOCK, len(frames)))
-        _milliseconds(calls[start])  # not counted: the caches may still be the peer's
-        spent = 0.0
-        for i in block:
-            fresh = replace(frames[i], image=frames[i].image.copy())  # in the cache, as a camera has just written it
-            spent += _milliseconds([partial(pipeline.step, fresh)])
-        times["frames"].append(len(block))
-        times["loop"].append(spent)
-        times["limit"].append(sum(_milliseconds(calls[i]) for i in block))
-        if peer:
-            times.setdefault("peer", []).append(sum(peer(block)))
-    return {name: np.array(values) for name, values in times.items()}
+    loop: Floats
+    limit: Floats
+    peer: Floats | None
+
+
+def measure(make: Callable[[], Pipeline], frames: Sequence[Frame], passes: int, peer: Peer | None = None) -> Times:
+    """`make` gives a pipeline with no memory; `peer` takes numbers of frames and gives its milliseconds for each."""
+    calls = _record(make(), frames)
+    stretches = [range(start, min(start + STRETCH, len(frames))) for start in range(0, len(frames), STRETCH)]
+    loop, limit, others = [], [], []
+    for number in range(passes):
+        pipeline = make()
+        for stretch in stretches:
+            _milliseconds(calls[stretch.start])  # not counted: the caches may still be the peer's
+            spent = 0.0
+            for i in stretch:
+                fresh = replace(frames[i], image=frames[i].image.copy())  # in the cache, as from a camera
+                spent += _milliseconds([partial(pipeline.step, fresh)])
+            loop.append(spent)
+            limit.append(sum(_milliseconds(calls[i]) for i in stretch))
+            if peer and number == 0:
+                others.append(sum(peer(stretch)))
+    shape = passes, len(stretches)
+    return Times(np.reshape(loop, shape), np.reshape(limit, shape), np.array(others) if peer else None)
 
 
 def _milliseconds(calls: Calls) -> float:

@@ -7,6 +7,7 @@ As fast as it can: frames through the pipeline, against the library calls that t
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import statistics
 import subprocess
@@ -33,11 +34,12 @@ from edge.pipeline import Pipeline, loop
 from edge.sources.base import Source
 from edge.sources.capture import Playback
 from edge.sources.live import Live
-from edge.values import Frame, Image
+from edge.values import Frame, Image, Reading
 from train.progress import Advance
 
 STARTS = 5
-WIDEST = 640  # pixels to which a clip is brought before it is cut to the resolutions
+WIDEST = 640  # pixels to which a clip is brought before it is cut to the resolutions: all of it is in memory
+STAGES = ("detect", "classify", "smooth")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -47,6 +49,11 @@ class Clip(Source):
     def __init__(self, frames: Sequence[Frame], fps: float) -> None:
         super().__init__("clip")
         self.frames, self.fps = frames, fps
+
+    @property
+    def sha256(self) -> str:
+        """Of the pixels of all frames: two reports on the same clip can be compared."""
+        return hashlib.sha256(b"".join(frame.image.tobytes() for frame in self.frames)).hexdigest()
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
         return ((frame.image, None) for frame in self.frames)
@@ -78,14 +85,16 @@ def read(source: str, seconds: float = 10.0) -> Clip:
         return Clip(frames, opened.fps)
 
 
-def measure(cells: Sequence[Cell], clip: Clip, peer: str | None, done: Advance) -> Iterator[dict[str, Any]]:
+def measure(
+    cells: Sequence[Cell], clip: Clip, passes: int, peer: str | None, done: Advance
+) -> Iterator[dict[str, Any]]:
     """The rows; cells of the same resolution and scene must follow each other. `peer` is a Python that has fer."""
-    scene: tuple[tuple[int, int], int] | None = None
+    shown: tuple[tuple[int, int], int] | None = None
     with contextlib.ExitStack() as closing:
         for cell in cells:
-            if scene != (cell.resolution, cell.scene):
-                scene = cell.resolution, cell.scene
-                frames = _frames(clip, cell.resolution, cell.scene)
+            if shown != (cell.resolution, cell.scene):
+                shown = cell.resolution, cell.scene
+                frames = scene(clip, cell.resolution, cell.scene)
                 closing.close()
                 asked = None
                 if peer:
@@ -95,52 +104,65 @@ def measure(cells: Sequence[Cell], clip: Clip, peer: str | None, done: Advance) 
                 "detector": cell.detector.name,
                 "resolution": list(cell.resolution),
                 "scene": cell.scene,
-                **_flat_out(cell, frames, asked),
+                **_flat_out(cell, frames, passes, asked),
                 "live": live(cell, Clip(frames, clip.fps)),
             }
             done()
 
 
-def _flat_out(cell: Cell, frames: Sequence[Frame], peer: limit.Peer | None) -> dict[str, Any]:
+def _flat_out(cell: Cell, frames: Sequence[Frame], passes: int, peer: limit.Peer | None) -> dict[str, Any]:
     made: list[Pipeline] = []
 
     def make() -> Pipeline:
         made.append(pipeline(cell))
         return made[-1]
 
-    blocks = limit.measure(make, frames, peer)
-    mean = estimates.ratio(blocks["loop"], blocks["frames"])
+    times = limit.measure(make, frames, passes, peer)
+    each = np.full(passes, float(len(frames)))
+    spent = [working.meter.spent_ms() for working in made[1:]]  # the first one was watched, not timed
+    mean = estimates.ratio(times.loop.sum(axis=1), each)
     low, high = mean["ci95"] or (None, None)
-    found = {
+    return {
         "frames": len(frames),
+        "passes": passes,
         "ms": mean["value"],
         "fps": 1000 / mean["value"],
         "fps_ci95": [1000 / high, 1000 / low] if low and high else None,
-        "stages_ms": made[-1].meter.stats()["stages_ms"],
-        "limit_ms": float(blocks["limit"].sum() / blocks["frames"].sum()),
-        "limit_ratio": estimates.ratio(blocks["loop"], blocks["limit"]),
-        "peer_ms": None,
-        "times_as_fast_as_peer": None,
+        "stages_ms": {name: sum(stage.get(name, 0.0) for stage in spent) / each.sum() for name in STAGES},
+        "limit_ms": float(times.limit.sum() / each.sum()),
+        "limit_ratio": estimates.ratio(times.loop.sum(axis=1), times.limit.sum(axis=1)),
+        "peer_ms": None if times.peer is None else float(times.peer.sum() / len(frames)),
+        "times_as_fast_as_peer": None if times.peer is None else estimates.ratio(times.peer, times.loop[0]),
     }
-    if "peer" in blocks:
-        found["peer_ms"] = float(blocks["peer"].sum() / blocks["frames"].sum())
-        found["times_as_fast_as_peer"] = estimates.ratio(blocks["peer"], blocks["loop"])
-    return found
+
+
+class Count(contextlib.AbstractContextManager["Count"]):
+    """An output that counts frames and faces."""
+
+    wants_picture, name = False, "count"
+    frames = faces = 0
+
+    def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        self.frames += 1
+        self.faces += len(readings)
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 def live(cell: Cell, clip: Clip) -> dict[str, Any]:
     """The clip as a camera would give it, at its own speed: what is read, how old it is then, and what is dropped."""
-    working = pipeline(cell)
+    working, count = pipeline(cell), Count()
     start, spent = time.monotonic(), time.process_time()
     with Live("clip", lambda: Playback(clip), ends=True) as source:
-        loop(source, working, [])
+        loop(source, working, [count])
     seconds = time.monotonic() - start
-    stats = working.meter.stats()
+    ages = estimates.percentiles(np.array([working.meter.ages_ms]), (50, 95))
     return {
         "camera_fps": clip.fps,
-        "fps": stats["fps"],
-        "age_ms": stats["age_ms"],
-        "frames": stats["frames"],
+        "fps": count.frames / seconds,
+        "age_ms": {name: ages[name] for name in ("p50", "p95")},
+        "frames": count.frames,
+        "faces_a_frame": count.faces / max(1, count.frames),
         "dropped": source.dropped,
         "cores_used": (time.process_time() - spent) / seconds,
     }
@@ -152,15 +174,16 @@ def pipeline(cell: Cell) -> Pipeline:
     return Pipeline(cell.detector, cell.classifier, Meter())
 
 
-def _frames(clip: Clip, size: tuple[int, int], scene: int) -> list[Frame]:
+def scene(clip: Clip, size: tuple[int, int], faces: int) -> list[Frame]:
+    """The clip's frames at a resolution, with one face or with four."""
     images = [image for image, _ in clip.images()]
-    shown = [_scene(images, i, size, scene) for i in range(len(images))]
+    shown = [_scene(images, i, size, faces) for i in range(len(images))]
     return [Frame(i, i / clip.fps, 0.0, image) for i, image in enumerate(shown)]
 
 
-def _scene(images: Sequence[Image], i: int, size: tuple[int, int], scene: int) -> Image:
+def _scene(images: Sequence[Image], i: int, size: tuple[int, int], faces: int) -> Image:
     """Picture `i` of a clip, its middle cut to a resolution; or four moments of it, side by side."""
-    if scene == 1:
+    if faces == 1:
         return _cut(images[i], *size)
     half = size[0] // 2, size[1] // 2
     parts = [_cut(images[(i + part * len(images) // 4) % len(images)], *half) for part in range(4)]
@@ -187,4 +210,8 @@ def starts() -> dict[str, Any]:
             subprocess.run(command, check=True, capture_output=True)
             seconds.append(time.perf_counter() - start)
             memory.append(json.loads(stats.read_text())["rss_mb"])
-    return {"seconds": statistics.median(seconds), "rss_mb": memory[0] and statistics.median(memory)}
+    return {
+        "seconds": statistics.median(seconds),
+        "seconds_range": [min(seconds), max(seconds)],
+        "rss_mb": memory[0] and statistics.median(memory),
+    }

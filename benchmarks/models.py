@@ -19,22 +19,23 @@ import numpy as np
 from benchmarks import estimates
 from benchmarks.worker import PEAK, Worker, open_worker, peak_products
 from edge.classifier import Backend, open_backend
+from edge.fastest import BUDGET
 from edge.preprocess import to_input
+from edge.timing import WARM_UP
 from edge.values import Image
 from train.progress import Advance
 
-WARM_UP = 50  # inferences before the first round; the report shows how many were needed
-ROUND = 20  # timed inferences a turn
+ROUND = 40  # timed inferences a turn
 LEAD = 3  # before them, untimed: the caches are still another model's
 PAUSE_S = 0.01  # between turns: thread pools go on spinning for a while
 PEAK_ROUND = 3  # products a turn
 STARTS = 3  # of each process, for the medians of loading
-NEAR_BEST = 0.01  # accuracy that a faster file may cost and still be the one to deploy
 
 
 def open_all(files: Sequence[Path]) -> tuple[list[Backend], list[dict[str, Any]]]:
     """Open the models on one thread, float32 first; of each what its file says, and what it is to be compared with."""
-    opened = [(open_backend(file, 1), file) for file in files]
+    once = {file.resolve(): file for file in files}.values()
+    opened = [(open_backend(file, 1), file) for file in once]
     opened.sort(key=lambda item: item[0].card.precision != "float32")
     described: list[dict[str, Any]] = [
         {
@@ -67,7 +68,8 @@ def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> str | None:
     """The float32 file of the same Keras model and format: then the precision is all that differs. None without one."""
     same = ("keras_sha256", "format")
     for other in models:
-        if other["precision"] == "float32" and other is not model and all(other[key] == model[key] for key in same):
+        alike = model["keras_sha256"] and all(other[key] == model[key] for key in same)
+        if alike and other["precision"] == "float32" and other is not model:
             return str(other["file"])
     return None
 
@@ -114,15 +116,16 @@ def _write_inputs(folder: Path, backend: Backend, faces: Sequence[Image]) -> Pat
     return path
 
 
-def _loads(models: Sequence[dict[str, Any]], inputs: Sequence[Path]) -> Iterator[dict[str, float | None]]:
-    """Medians over a few fresh processes."""
+def _loads(models: Sequence[dict[str, Any]], inputs: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    """Medians over a few fresh processes, and between which values they are."""
     for model, path in zip(models, inputs, strict=True):
         found = []
         for _ in range(STARTS):
             with open_worker(model["file"], 1, path) as worker:
                 found.append(worker.loaded)
         known = {name: [loaded[name] for loaded in found if loaded[name] is not None] for name in found[0]}
-        yield {name: float(np.median(values)) if values else None for name, values in known.items()}
+        medians = {name: float(np.median(values)) if values else None for name, values in known.items()}
+        yield medians | {f"{name}_range": [min(values), max(values)] for name, values in known.items() if values}
 
 
 def _rounds(
@@ -164,5 +167,5 @@ def to_deploy(models: Sequence[dict[str, Any]]) -> int:
         return float(models[i].get("accuracy", models[i]["accuracy_on_card"]) or 0.0)
 
     best = max(map(accuracy, range(len(models))))
-    near = [i for i in range(len(models)) if accuracy(i) >= best - NEAR_BEST]
+    near = [i for i in range(len(models)) if accuracy(i) >= best - BUDGET]
     return min(near, key=lambda i: models[i]["latency_ms"]["1"]["p50"])

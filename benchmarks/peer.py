@@ -40,35 +40,22 @@ def open_peer(python: str, images: Sequence[Any]) -> Iterator[Callable[[range], 
 
     Raises SourceError where `python` is none, has no fer, or fer fails.
     """
-    from edge.errors import SourceError  # not above: the peer's Python, which runs this file, does not see edge
+    from benchmarks.child import open_child  # not above: the peer's Python, which runs this file, does not see these
+    from edge.errors import SourceError
 
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "errors").open("w+") as errors:
+    def failed(why: str) -> SourceError:
+        return SourceError(f"expected --peer a Python that runs fer==25.10.3, {python} says: {why}")
+
+    with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "images.npy", np.stack(images))
-        command = [python, __file__, f"{folder}/images.npy"]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process:
-            assert process.stdin
-            answers = process.stdout
-            assert answers
+        with open_child([python, __file__, f"{folder}/images.npy"], failed) as child:
 
             def ask(frames: range) -> list[float]:
-                with contextlib.suppress(BrokenPipeError):
-                    print(frames.start, frames.stop, file=process.stdin, flush=True)
-                answer = answers.readline()
-                if not answer:
-                    process.wait()
-                    errors.seek(0)
-                    why = (errors.read().strip().splitlines() or ["no word"])[-1]
-                    raise SourceError(f"expected --peer a Python that runs fer==25.10.3, {python} says: {why}")
-                times: list[float] = json.loads(answer)
+                times: list[float] = child.ask(f"{frames.start} {frames.stop}")
                 return times
 
-            try:
-                ask(range(2))  # loads, and warms up
-                yield ask
-            finally:
-                process.kill()
+            ask(range(2))  # loads, and warms up
+            yield ask
 
 
 def _serve(file: str) -> None:

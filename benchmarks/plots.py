@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.blocks import Picture
-from benchmarks.report import CERTAIN
+from benchmarks.loop import STAGES
+from benchmarks.report import CERTAIN, faces
 from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Results = dict[str, Any]
 COLOURS = ("#4c6ef5", "#e8590c", "#2b8a3e", "#ae3ec9", "#f08c00", "#1098ad", "#c2255c", "#495057")
-STAGES = {"detect": "#4c6ef5", "classify": "#e8590c", "smooth": "#868e96"}
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.family": "sans-serif", "font.size": 10}
 AREA_A_MB = 60.0  # square points of a bubble
 
@@ -167,13 +167,12 @@ def _stages(cells: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
     figure = _figure(10, 0.9 + 0.36 * len(cells))
     axes = figure.subplots()
     names = [
-        f"{cell['detector']}, {cell['model']}, {'x'.join(map(str, cell['resolution']))}, "
-        f"{cell['scene']} face{'s' if cell['scene'] > 1 else ''}"
+        f"{cell['detector']}, {cell['model']}, {'x'.join(map(str, cell['resolution']))}, {faces(cell)}"
         for cell in cells
     ]
     places, left = np.arange(len(cells)), np.zeros(len(cells))
-    for stage, colour in STAGES.items():
-        values = np.array([cell["stages_ms"].get(stage, {}).get("mean") or 0.0 for cell in cells])
+    for stage, colour in zip(STAGES, COLOURS, strict=False):
+        values = np.array([cell["stages_ms"][stage] for cell in cells])
         axes.barh(places, values, left=left, color=colour, label=stage)
         left += values
     limits = [cell["limit_ms"] for cell in cells]

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks import host
 from benchmarks.blocks import Block, Heading, Picture, Table, Text
+from benchmarks.loop import STAGES, WIDEST
 from edge.labels import EMOTIONS
 
 Results = dict[str, Any]
@@ -20,6 +21,7 @@ def blocks(results: Results, pictures: dict[str, Picture]) -> list[Block]:
         Heading(f"Benchmark: {described['board'] or described['processor'] or described['machine']}", 1),
         verdict(results),
         Text(_machine(described)),
+        Text(_state(described, results["host_after"])),
         *(Text(f"**{warning}**") for warning in _warnings(results)),
         Heading("Models side by side"),
         overview(results),
@@ -66,10 +68,25 @@ def megabytes(model: dict[str, Any]) -> str:
 def _machine(described: dict[str, Any]) -> str:
     parts = [described["processor"] or described["machine"], f"{described['cores']} cores"]
     parts += [f"{described['memory_mb']} MB"] if described["memory_mb"] else []
-    parts += [f"{described['clock_mhz']:.0f} MHz"] if described["clock_mhz"] else []
-    parts += [f"{described['temperature_c']:.0f} °C"] if described["temperature_c"] else []
     parts += [described["system"], f"Python {described['python']}"]
     return ", ".join(parts + [f"{name} {version}" for name, version in described["packages"].items()]) + "."
+
+
+def _state(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What may have changed meanwhile; `not told` where the system does not say."""
+    warm, clock = (
+        " to ".join(_number(state[name], ".0f").replace("-", "not told") for state in (before, after))
+        for name in ("temperature_c", "clock_mhz")
+    )
+    held = [
+        ", ".join(state["throttled"] or ["no"]) if state["throttled"] is not None else "not told"
+        for state in (before, after)
+    ]
+    return (
+        f"Before and after: temperature {warm} °C, clock {clock} MHz, held back: {held[0]}; {held[1]}. Governor: "
+        f"{before['governor'] or 'not told'}. Cores used by others before the run: "
+        f"{_number(before['used_by_others'], '.0%').replace('-', 'not told')}."
+    )
 
 
 def _warnings(results: Results) -> Iterator[str]:
@@ -78,8 +95,8 @@ def _warnings(results: Results) -> Iterator[str]:
         yield f"The CPU governor is `{described['governor']}`, not `performance`: times vary with the clock."
     if (used := described["used_by_others"]) is not None and used > host.BUSY:
         yield f"Others used {used:.0%} of the cores before the run: trust ratios, not times."
-    if described["throttled"]:
-        yield f"The machine was held back before the run: {', '.join(described['throttled'])}."
+    if held := {*(described["throttled"] or ()), *(results["host_after"]["throttled"] or ())}:
+        yield f"The machine was held back: {', '.join(sorted(held))}."
     for model in results["models"]:
         for threads, times in model["latency_ms"].items():
             needed = times["warm_up"]["needed"]
@@ -90,13 +107,14 @@ def _warnings(results: Results) -> Iterator[str]:
 
 def overview(results: Results) -> Table:
     """A row a model: what most people want to know."""
-    head = ["model", "precision", "runtime", "MB", "load ms", "resident MB", "ms (95%), 1 thread", "times as fast"]
+    head = ["model", "precision", "runtime", "MB", "load ms", "cold ms", "resident MB", "ms (95%), 1 thread"]
+    head += ["times as fast"]
     head += ["accuracy (95%)", "agreement"] if results["dataset"] else []
     rows = []
     for model in results["models"]:
         times = model["latency_ms"]["1"]
         row = [f"`{model['name']}`", model["precision"], model["runtime"], megabytes(model)]
-        row += [f"{model['load_ms']:.1f}", _number(model["rss_mb"], ".0f")]
+        row += [f"{model['load_ms']:.1f}", f"{model['cold_ms']:.0f}", _number(model["rss_mb"], ".0f")]
         row += [_with_interval(times["p50"], times["p50_ci95"], ".3f"), _ratio(times["times_as_fast_as_base"])]
         if results["dataset"]:
             row += [_with_interval(model["accuracy"], model["accuracy_ci95"], ".1%")]
@@ -109,8 +127,9 @@ def _overview_notes(results: Results) -> str:
     empty = next((model["rss_empty_mb"] for model in results["models"] if model["rss_empty_mb"]), None)
     without = f" ({empty:.0f} MB of it without runtime and model)" if empty else ""
     return (
-        f"Each model in a process of its own; resident memory{without} and loading are medians of fresh processes, the "
-        "runtime's import apart. Times as fast, and agreement: against the float32 file of the same Keras model and "
+        "Each model in a process of its own; memory and loading are medians of fresh processes. Resident: with the "
+        f"runtime and the model, after one inference{without}. Cold: importing the runtime, loading, one inference; "
+        "load: the file once more. Times as fast, and agreement: against the float32 file of the same Keras model and "
         "format, where it is among these."
     )
 
@@ -137,8 +156,9 @@ def _latency_notes(results: Results) -> str:
     needed = [model["latency_ms"]["1"]["warm_up"]["needed"] for model in models]
     most = "more than were given" if None in needed else f"at most {max(needed)}"
     text = (
-        f"One face, {times['runs']} inferences a model and number of threads, in rounds of turns, none left out; the "
-        "intervals come from drawing whole rounds again. A percentile with fewer than five times beyond it is not "
+        f"One face, {times['runs']} timed inferences a model and number of threads, in rounds of turns, each after "
+        "three untimed ones; none of the timed ones is left out. The intervals come from drawing whole rounds again; a "
+        "percentile with fewer than twenty times beyond it has none, one with fewer than five is not "
         f"shown. Warm-up: {times['warm_up']['given']} inferences, of which {most} were needed on one thread. The peak "
         f"is the best product of two float32 matrices in this run, by threads: {peaks}; int8 may exceed it."
     )
@@ -152,15 +172,21 @@ def _costs(models: list[dict[str, Any]]) -> Iterator[str]:
         if base is None:
             continue
         change = 100 * (model["accuracy"] - base["accuracy"])
-        worst = min(EMOTIONS, key=lambda emotion: model["recall_change"][emotion]["points"])
-        worst_change = model["recall_change"][worst]
         size = model["size_bytes"] / base["size_bytes"]
         yield (
             f"`{model['name']}` against `{base['name']}`: {_speed(model)}, {size:.2f} of its size, accuracy "
             f"{change:+.2f} points ({_doubt(model['mcnemar_p'])}), the same emotion on "
-            f"{model['agreement_with_float']:.2%} of the faces. Hurt most: {worst}, recall "
-            f"{worst_change['points']:+.1f} points ({_doubt(worst_change['mcnemar_p'])})."
+            f"{model['agreement_with_float']:.2%} of the faces. {_hurt(model['recall_change'])}"
         )
+
+
+def _hurt(changes: dict[str, dict[str, float]]) -> str:
+    """The emotion that lost most; the worst of seven is judged more strictly than one."""
+    worst = min(EMOTIONS, key=lambda emotion: changes[emotion]["points"])
+    if changes[worst]["points"] >= 0:
+        return "No emotion lost recall."
+    doubt = _doubt(changes[worst]["mcnemar_p"], CERTAIN / len(EMOTIONS))
+    return f"Hurt most: {worst}, recall {changes[worst]['points']:+.1f} points ({doubt})."
 
 
 def _speed(model: dict[str, Any]) -> str:
@@ -168,7 +194,7 @@ def _speed(model: dict[str, Any]) -> str:
     ratio = model["latency_ms"]["1"]["times_as_fast_as_base"]
     low, high = ratio["ci95"] or (ratio["value"], ratio["value"])
     if low <= 1 <= high:
-        return "as fast"
+        return f"no difference in speed shown ({low:.2f} to {high:.2f} times as fast)"
     return (
         f"{ratio['value']:.2f} times as fast"
         if low > 1
@@ -176,8 +202,8 @@ def _speed(model: dict[str, Any]) -> str:
     )
 
 
-def _doubt(p: float) -> str:
-    return f"{'more than chance explains' if p < CERTAIN else 'within chance'}, McNemar's p = {p:.2g}"
+def _doubt(p: float, certain: float = CERTAIN) -> str:
+    return f"{'more than chance explains' if p < certain else 'within chance'}, McNemar's p = {p:.2g}"
 
 
 def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -224,11 +250,12 @@ def _recalls(models: list[dict[str, Any]]) -> Table:
 def flat_out(cells: list[dict[str, Any]]) -> Table:
     """A row a cell: how fast the loop can go."""
     peer = any(cell["times_as_fast_as_peer"] for cell in cells)
-    head = ["model", "detector", "frame", "faces", "FPS (95%)", "ms", "limit ms", "times its limit"]
+    head = ["model", "detector", "frame", "scene", "FPS (95%)", "ms", *STAGES, "limit ms", "times its limit"]
     head += ["fer ms", "times as fast as fer"] if peer else []
     rows = []
     for cell in cells:
         row = [*_about(cell), _with_interval(cell["fps"], cell["fps_ci95"], ".0f"), f"{cell['ms']:.2f}"]
+        row += [f"{cell['stages_ms'][stage]:.2f}" for stage in STAGES]
         row += [f"{cell['limit_ms']:.2f}", _ratio(cell["limit_ratio"])]
         row += [_number(cell["peer_ms"], ".1f"), _ratio(cell["times_as_fast_as_peer"], ".1f")] if peer else []
         rows.append(row)
@@ -236,26 +263,32 @@ def flat_out(cells: list[dict[str, Any]]) -> Table:
 
 
 def _about(cell: dict[str, Any]) -> list[str]:
-    return [f"`{cell['model']}`", cell["detector"], "x".join(map(str, cell["resolution"])), str(cell["scene"])]
+    return [f"`{cell['model']}`", cell["detector"], "x".join(map(str, cell["resolution"])), faces(cell)]
+
+
+def faces(cell: dict[str, Any]) -> str:
+    return "1 face" if cell["scene"] == 1 else f"{cell['scene']} faces"
 
 
 def _loop_notes(results: Results) -> str:
-    start, source = results["start"], results["source"]
+    start, clip, first = results["start"], results["clip"], results["pipeline"][0]
     return (
-        f"`{source}`, {results['pipeline'][0]['frames']} frames; four faces: four moments of it side by side. As fast "
-        "as frames can be had: detection or following, classification and smoothing, without reading, drawing and "
-        "outputs. Limit: the detector's and the classifier's library calls alone, in the same run, by turns. From the "
-        f"start of the program to its end after one reading: {start['seconds']:.2f} s"
-        + (f", {start['rss_mb']:.0f} MB." if start["rss_mb"] else ".")
+        f"`{clip['source']}`, {clip['frames']} frames, {first['passes']} times over; it is brought to at most "
+        f"{WIDEST} pixels, then cut to the frame's shape and size; four faces: four of its moments side by side. As "
+        "fast as frames can be had: detection or following, classification and smoothing, in ms a frame, without "
+        "reading, drawing and outputs. Limit: the detector's and the classifier's library calls alone, in the same "
+        "run, by turns; a peer has its turns in the first pass. From the start of the program to its end after one reading: "
+        f"{start['seconds']:.2f} s" + (f", {start['rss_mb']:.0f} MB." if start["rss_mb"] else ".")
     )
 
 
 def _live(cells: list[dict[str, Any]]) -> Table:
-    head = ["model", "detector", "frame", "faces", "FPS", "age p50 ms", "age p95 ms", "dropped", "cores used"]
+    head = ["model", "detector", "frame", "scene", "faces found", "FPS", "age p50 ms", "age p95 ms", "dropped"]
+    head += ["cores used"]
     rows = []
     for cell in cells:
         live, camera = cell["live"], cell["live"]["camera_fps"]
-        row = [*_about(cell), f"{live['fps']:.1f} of {camera:.0f}"]
+        row = [*_about(cell), f"{live['faces_a_frame']:.2f}", f"{live['fps']:.1f} of {camera:.0f}"]
         row += [_number(live["age_ms"][name], ".1f") for name in ("p50", "p95")]
         rows.append([*row, str(live["dropped"]), f"{live['cores_used']:.2f}"])
     return Table(head, rows)
@@ -272,8 +305,8 @@ def _live_notes(results: Results) -> str:
 def _sustained(sustained: dict[str, Any]) -> str:
     points = sustained["points"]
     text = (
-        f"{sustained['frames']} frames in {sustained['minutes']:g} minutes at full speed: the last tenth ran at "
-        f"{sustained['last_to_first']:.2f} of the speed of the first"
+        f"{' '.join(_about(sustained))}, at full speed: {sustained['frames']} frames in {points[-1]['at_s'] / 60:.2f} "
+        f"minutes, {sustained['first_fps']:.0f} FPS in the first tenth, {sustained['last_fps']:.0f} in the last"
     )
     for name, unit in (("temperature_c", "°C"), ("clock_mhz", "MHz"), ("rss_mb", "MB")):
         if points[0][name] is not None:

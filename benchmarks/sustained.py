@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
 from benchmarks import host
+from benchmarks.loop import Cell, Clip, pipeline, scene
 from edge.meter import resident_mb
-from edge.pipeline import Pipeline
 from edge.values import Frame
 from train.progress import Advance
 
@@ -17,19 +16,15 @@ POINTS = 60  # of the curve
 AT_THE_END = 0.1  # of the points, at either end, whose speeds are compared
 
 
-def measure(pipeline: Pipeline, frames: Sequence[Frame], minutes: float, advance: Advance) -> dict[str, Any]:
-    """A curve of FPS, temperature, clock and memory, and what the last tenth makes of the first; frames come round.
-
-    `advance` is called for each point.
-    """
-    span_s = 60 * minutes / POINTS
+def measure(cell: Cell, clip: Clip, minutes: float, advance: Advance) -> dict[str, Any]:
+    """A curve of FPS, temperature, clock and memory, the clip over and over; `advance` is called for each point."""
+    working, frames, span_s = pipeline(cell), scene(clip, cell.resolution, cell.scene), 60 * minutes / POINTS
     points: list[dict[str, Any]] = []
     done, numbers = 0, count()
     start_s = since_s = time.monotonic()
     while len(points) < POINTS:
         i = next(numbers)
-        frame = frames[i % len(frames)]
-        pipeline.step(Frame(i, i / 30, time.monotonic(), frame.image))
+        working.step(Frame(i, i / clip.fps, time.monotonic(), frames[i % len(frames)].image))
         done += 1
         now_s = time.monotonic()
         if now_s - since_s < span_s:
@@ -40,4 +35,13 @@ def measure(pipeline: Pipeline, frames: Sequence[Frame], minutes: float, advance
         advance()
     few = max(1, round(AT_THE_END * POINTS))
     first, last = (sum(point["fps"] for point in part) / few for part in (points[:few], points[-few:]))
-    return {"minutes": minutes, "frames": i + 1, "last_to_first": last / first, "points": points}
+    return {
+        "model": cell.model,
+        "detector": cell.detector.name,
+        "resolution": list(cell.resolution),
+        "scene": cell.scene,
+        "frames": i + 1,
+        "first_fps": first,
+        "last_fps": last,
+        "points": points,
+    }

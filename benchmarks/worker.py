@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.child import Child, open_child
 from edge.classifier import open_backend
 from edge.errors import EmotionError, ModelError
 from edge.meter import resident_mb
@@ -34,27 +34,16 @@ BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "V
 class Worker:
     """The near end of a worker process."""
 
-    def __init__(self, process: subprocess.Popen[str], what: str) -> None:
-        self._process, self._what = process, what
-        self.loaded = self._answer()  # what loading took; empty for the peak
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self.loaded: dict[str, Any] = child.ask()  # what loading took; empty for the peak
+        if "error" in self.loaded:
+            raise ModelError(self.loaded["error"])
 
     def time(self, runs: int) -> list[float]:
         """Milliseconds of so many inferences, one after another."""
-        assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            print(runs, file=self._process.stdin, flush=True)
-        times: list[float] = self._answer()
+        times: list[float] = self._child.ask(str(runs))
         return times
-
-    def _answer(self) -> Any:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            raise ModelError(f"{self._what} ended its process (status {self._process.wait()}); run it alone to see why")
-        answer = json.loads(line)
-        if isinstance(answer, dict) and "error" in answer:
-            raise ModelError(answer["error"])
-        return answer
 
 
 @contextlib.contextmanager
@@ -63,13 +52,12 @@ def open_worker(what: str, threads: int, faces: Path) -> Iterator[Worker]:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **dict.fromkeys(BLAS_THREADS, str(threads))}
     command = [sys.executable, "-m", "benchmarks.worker", what, str(threads), str(faces)]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            yield Worker(process, what)
-        finally:
-            process.kill()
+
+    def died(why: str) -> ModelError:
+        return ModelError(f"the process that timed {what} on {threads} thread(s) ended: {why}; try it alone")
+
+    with open_child(command, died, environment) as child:
+        yield Worker(child)
 
 
 def peak_products() -> int:
@@ -101,15 +89,15 @@ def serve(what: str, threads: int, faces: str) -> None:
 
 def _model(path: Path, threads: int, faces: Image) -> tuple[Callable[[], object], dict[str, float | None]]:
     """One inference, preprocessing apart: the tensor's way in, the network, the probabilities' way out."""
-    empty_mb = resident_mb()
+    inputs, empty_mb, start = cycle(faces), resident_mb(), time.perf_counter()
     backend = open_backend(path, threads)
-    inputs = cycle(faces)
     backend.run(next(inputs))
-    loaded_mb = resident_mb()
+    cold_ms, loaded_mb = 1000 * (time.perf_counter() - start), resident_mb()
     start = time.perf_counter()
-    open_backend(path, threads)  # again: the first one imported the runtime
+    open_backend(path, threads)  # once more, now that the runtime is imported
     load_ms = 1000 * (time.perf_counter() - start)
-    return lambda: backend.run(next(inputs)), {"load_ms": load_ms, "rss_mb": loaded_mb, "rss_empty_mb": empty_mb}
+    taken = {"load_ms": load_ms, "cold_ms": cold_ms, "rss_mb": loaded_mb, "rss_empty_mb": empty_mb}
+    return lambda: backend.run(next(inputs)), taken
 
 
 def _peak() -> tuple[Callable[[], object], dict[str, float | None]]:

@@ -49,6 +49,15 @@ class Meter:
         """Frames a second over the last 30 intervals; 0 before the second frame."""
         return _rate(len(self._ends), self._ends[-1] - self._ends[0]) if self._ends else 0.0
 
+    def spent_ms(self) -> dict[str, float]:
+        """All of each stage's times together."""
+        return {name: 1000 * sum(times) for name, times in self._stages.items()}
+
+    @property
+    def ages_ms(self) -> list[float]:
+        """How old each frame was when it had been read."""
+        return [1000 * age for age in self._ages]
+
     def stats(self) -> dict[str, Any]:
         """Frames, seconds and FPS over the N-1 intervals between frame ends, percentiles in milliseconds."""
         seconds = self._last_s - self._first_s
@@ -66,12 +75,10 @@ def _rate(frames: int, seconds: float) -> float:
 
 
 def _percentiles(times_s: deque[float]) -> dict[str, float | None]:
-    """And the mean: a stage that is dear on each tenth frame shows in that alone."""
     if not times_s:
-        return {"p50": None, "p95": None, "mean": None}
-    times_ms = np.array(times_s) * 1000
-    p50, p95 = np.percentile(times_ms, [50, 95])
-    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "mean": round(float(times_ms.mean()), 3)}
+        return {"p50": None, "p95": None}
+    p50, p95 = np.percentile(np.array(times_s) * 1000, [50, 95])
+    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
 
 
 def resident_mb() -> float | None:

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import limit, steadiness
 from benchmarks.__main__ import main
+from benchmarks.child import open_child
 from benchmarks.peer import open_peer
 from edge.classifier import SHIPPED, Classifier, open_backend
 from edge.demo import demo_images
@@ -68,11 +69,13 @@ def frames(count: int) -> list[Frame]:
 
 def test_the_limit_is_the_raw_calls_alone() -> None:
     classifier = Classifier(open_backend(SHIPPED))
-    times = limit.measure(lambda: Pipeline(Slow(), classifier, Meter()), frames(25))
-    assert times["frames"].tolist() == [10, 10, 5]
-    assert (times["limit"] >= 2.0 * times["frames"]).all()
-    assert (times["loop"] >= 3.0 * times["frames"]).all()
-    assert np.median(times["limit"]) < np.median(times["loop"])
+    times = limit.measure(lambda: Pipeline(Slow(), classifier, Meter()), frames(25), passes=2)
+    assert times.loop.shape == times.limit.shape == (2, 3)
+    each = np.array([10, 10, 5])
+    assert (times.limit >= 2.0 * each).all()
+    assert (times.loop >= 3.0 * each).all()
+    assert np.median(times.limit) < np.median(times.loop)
+    assert times.peer is None
 
 
 def test_the_limit_repeats_each_raw_call_of_the_loop() -> None:
@@ -81,7 +84,13 @@ def test_the_limit_repeats_each_raw_call_of_the_loop() -> None:
     search, invoke = detector.raw, classifier.backend.raw
     detector.raw = lambda *args, **options: (counted.append("haar"), search(*args, **options))[1]
     classifier.backend.raw = lambda: (counted.append("classify"), invoke())[1]
-    limit.measure(lambda: Pipeline(detector, classifier, Meter()), frames(20))
+    asked: list[range] = []
+    peer = limit.measure(
+        lambda: Pipeline(detector, classifier, Meter()), frames(20), 1, lambda part: (asked.append(part), [1.0] * 10)[1]
+    ).peer
+    assert asked == [range(10), range(10, 20)]
+    assert peer is not None
+    assert peer.tolist() == [10.0, 10.0]
     # Recorded, in the loop, alone: frames 0, 1 and 11; and, uncounted, those of each turn's first frame.
     assert counted.count("haar") == 3 * 3 + 1
     assert counted.count("classify") == 3 * 20 + 2
@@ -105,6 +114,23 @@ def test_a_peer_is_timed_on_our_frames(tmp_path: Path, monkeypatch: pytest.Monke
         second, third = peer(range(1, 3))
     assert 20 <= second < third
     assert third >= 40
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [("", "status 0"), ("echo no json", "it says 'no json'"), ("kill -9 $$", "signal 9")]
+)
+def test_a_process_that_does_not_answer_says_why(answer: str, why: str) -> None:
+    with pytest.raises(SourceError, match=why), open_child(["sh", "-c", answer], SourceError) as child:
+        child.ask("1 2")
+
+
+def test_a_process_that_dies_between_two_turns_is_one_error() -> None:
+    """The line that it did not live to read must not raise a second one, which would hide the first."""
+    with open_child(["sh", "-c", "echo 1; sleep 60"], SourceError) as child:
+        assert child.ask() == 1
+        child._process.kill()
+        with pytest.raises(SourceError, match="killed by signal 9"):
+            child.ask("1 2")
 
 
 def test_a_python_without_the_peer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
