@@ -277,8 +277,8 @@ def _loop_notes(results: Results) -> str:
         f"{WIDEST} pixels, then cut to the frame's shape and size; four faces: four of its moments side by side. As "
         "fast as frames can be had: detection or following, classification and smoothing, in ms a frame, without "
         "reading, drawing and outputs. Limit: the detector's and the classifier's library calls alone, in the same "
-        "run, by turns; a peer has its turns in the first pass. From the start of the program to its end after one reading: "
-        f"{start['seconds']:.2f} s" + (f", {start['rss_mb']:.0f} MB." if start["rss_mb"] else ".")
+        "run, by turns; a peer has its turns in the first pass. From the start of the program to its end after one "
+        f"reading: {start['seconds']:.2f} s" + (f", {start['rss_mb']:.0f} MB." if start["rss_mb"] else ".")
     )
 
 
