@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, host, loop, models, page, plots, report, sustained
+from benchmarks import accuracy, host, loop, models, page, plots, report, sustained, tables
 from benchmarks.blocks import markdown, plain
 from benchmarks.peer import check_peer
 from edge.arguments import ArgumentParser, positive, resolution, whole
@@ -170,7 +170,7 @@ def _write(results: dict[str, Any], out: Path) -> None:
     for name, text in (("report.md", markdown(blocks)), ("report.html", page.html(blocks))):
         with whole_file(out / name) as beside:
             beside.write_text(text, encoding="utf-8")
-    for block in (report.overview(results), report.flat_out(results["pipeline"]), report.verdict(results)):
+    for block in (tables.overview(results), tables.flat_out(results["pipeline"]), report.verdict(results)):
         print(plain(block), end="\n\n")
     print(f"written: {', '.join(str(out / name) for name in FILES)}")
 

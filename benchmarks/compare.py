@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.blocks import Table, plain
-from benchmarks.report import CERTAIN, faces
+from benchmarks.report import CERTAIN
+from benchmarks.tables import faces
 from edge.arguments import ArgumentParser, positive
 from edge.errors import DataError, exit_status
 from edge.labels import EMOTIONS

@@ -57,14 +57,20 @@ def median_ratio(above: Floats, below: Floats) -> dict[str, Any]:
 
 
 def settled_after(times: Sequence[float], later: float) -> int | None:
-    """How many first measurements are slower than the rest: from there on, every few in a row have a median within 10%
-    of the `later` one. None where the last of them have not.
+    """How many first measurements come before the first few in a row whose median is within 10% of the `later` one.
+
+    None where they never come near it.
     """
-    medians = [float(np.median(times[i : i + SETTLED_OVER])) for i in range(len(times) - SETTLED_OVER + 1)]
-    slow = [i for i, median in enumerate(medians) if median > later * (1 + SETTLED_WITHIN)]
-    if not slow:
-        return 0 if medians else None
-    return slow[-1] + 1 if slow[-1] + 1 < len(medians) else None
+    for start in range(len(times) - SETTLED_OVER + 1):
+        if float(np.median(times[start : start + SETTLED_OVER])) <= later * (1 + SETTLED_WITHIN):
+            return start
+    return None
+
+
+def first_to_rest(rounds: Floats) -> float:
+    """Median of the first tenth of the rounds over that of the others: above 1, the warm-up was too short."""
+    first = max(1, len(rounds) // 10)
+    return float(np.median(rounds[:first]) / np.median(rounds[first:]))
 
 
 def _draws(rounds: int) -> npt.NDArray[np.int64]:

@@ -152,7 +152,12 @@ def _summary(times: estimates.Floats, first: Sequence[float], macs: int | None, 
         "runs": times.size,
         "per_second": 1000 / float(times.mean()),
         "quantiles": [round(float(value), 4) for value in np.percentile(times, np.arange(101))],
-        "warm_up": {"given": len(first), "needed": estimates.settled_after(first, later), "first_ms": first[0]},
+        "warm_up": {
+            "given": len(first),
+            "first_ms": first[0],
+            "needed": estimates.settled_after(first, later),
+            "first_to_rest": estimates.first_to_rest(times),
+        },
         "share_of_peak": 1000 * macs / later / peak if macs else None,
     }
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks.blocks import Picture
 from benchmarks.loop import STAGES
-from benchmarks.report import CERTAIN, faces
+from benchmarks.report import CERTAIN
+from benchmarks.tables import faces
 from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:

@@ -145,10 +145,10 @@ def test_a_slower_and_worse_file_is_called_so(measured: tuple[Path, dict[str, An
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("host", "governor"), "powersave", "governor is `powersave`"),
+        (("host", "governor"), "powersave", "governor is `powersave`, not `performance`"),
         (("host", "used_by_others"), 0.4, "Others used 40% of the cores"),
         (("host", "throttled"), ["under-voltage"], "held back: under-voltage"),
-        (("models", 0, "latency_ms", "1", "warm_up", "needed"), None, "still settling after 50 inferences"),
+        (("models", 0, "latency_ms", "1", "warm_up", "first_to_rest"), 1.2, "1.20 times the rest: it was not warm"),
     ],
 )
 def test_what_makes_figures_doubtful_is_said(

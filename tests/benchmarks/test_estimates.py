@@ -93,13 +93,22 @@ def test_ratios_do_not_mind_a_clock_that_drifts(median: bool) -> None:
         ([1.0] * 20, 0),
         ([9.0] * 4 + [1.0] * 16, 0),  # four of ten do not move a median
         ([9.0] * 10 + [1.0] * 20, 6),
-        ([1.0] * 5 + [9.0] * 15, None),  # quick at first, and slow at the end
         ([1.2] * 30, None),
         ([1.0] * 5, None),  # too few to tell
     ],
 )
 def test_how_many_inferences_warm_up(first: list[float], needed: int | None) -> None:
     assert estimates.settled_after(first, later=1.0) == needed
+
+
+def test_a_warm_up_that_was_too_short_shows_in_the_first_rounds() -> None:
+    times = np.ones((50, 40))
+    assert estimates.first_to_rest(times) == 1.0
+    times[:5] = np.linspace(1.5, 1.1, 5)[:, None]
+    assert estimates.first_to_rest(times) == pytest.approx(1.3)
+    times[:5, :15] = 9.0  # outliers are no warm-up
+    times[:5, 15:] = 1.0
+    assert estimates.first_to_rest(times) == 1.0
 
 
 def test_the_same_times_have_the_same_interval() -> None:
