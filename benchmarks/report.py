@@ -213,9 +213,10 @@ def _live_notes(results: Results) -> str:
 
 def _sustained(sustained: dict[str, Any]) -> str:
     points = sustained["points"]
+    minutes = points[-1]["at_s"] / 60
     text = (
-        f"{' '.join(tables.about(sustained))}, at full speed: {sustained['frames']} frames in {points[-1]['at_s'] / 60:.2f} "
-        f"minutes, {sustained['first_fps']:.0f} FPS in the first tenth, {sustained['last_fps']:.0f} in the last"
+        f"{' '.join(tables.about(sustained))}, at full speed: {sustained['frames']} frames in {minutes:.2f} minutes, "
+        f"{sustained['first_fps']:.0f} FPS in the first tenth, {sustained['last_fps']:.0f} in the last"
     )
     for name, unit in (("temperature_c", "°C"), ("clock_mhz", "MHz"), ("rss_mb", "MB")):
         if points[0][name] is not None:

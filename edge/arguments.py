@@ -55,6 +55,11 @@ def positive(text: str) -> float:
     return _number(text, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    return _number(text, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
 def fraction(text: str) -> float:
     """A number from 0 to below 1."""
     return _number(text, lambda value: 0 <= value < 1, "a number from 0 to below 1")

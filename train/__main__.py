@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from edge.arguments import ArgumentParser, fraction, positive, whole
+from edge.arguments import ArgumentParser, fraction, positive, share, whole
 from edge.errors import OutputError, UsageError, exit_status
 from edge.files import write_json
 from train.extras import require, require_keras
@@ -30,33 +31,75 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         help="leave out training faces that are test faces too, or nearly so",
     )
-    parser.add_argument("--arch", default=Recipe.arch, help="network: mobilenet_v2 or cnn")
-    parser.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
-    parser.add_argument(
+    network = parser.add_argument_group("network")
+    network.add_argument("--arch", default=Recipe.arch, help="mobilenet_v2, mobilenet, resnet50_v2, vgg16 or cnn")
+    network.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
+    network.add_argument(
         "--weights",
         default=Recipe.weights,
         help="imagenet, none, a no-top weights file, or a .keras model of the same network to go on from",
     )
-    parser.add_argument("--epochs", type=whole(1), default=Recipe.epochs, help="epochs in all, the head's included")
-    parser.add_argument(
+    network.add_argument("--width", type=positive, default=Recipe.width, help="share of the filters; of the mobilenets")
+    network.add_argument(
+        "--head", choices=["pooled", "flatten"], default=Recipe.head, help="what becomes of the last map"
+    )
+    network.add_argument("--dense", type=whole(0), default=Recipe.dense, help="hidden units of the head, 0 for none")
+    network.add_argument("--dropout", type=fraction, default=Recipe.dropout, help="before the last layer")
+    schedule = parser.add_argument_group("schedule")
+    schedule.add_argument("--epochs", type=whole(1), default=Recipe.epochs, help="in all, the head's included")
+    schedule.add_argument(
         "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="of these, on a frozen backbone"
     )
-    parser.add_argument("--batch", type=whole(1), default=Recipe.batch, help="faces a step")
-    parser.add_argument("--rate", type=positive, default=Recipe.rate, help="highest learning rate")
-    parser.add_argument("--final-rate", type=positive, default=Recipe.final_rate, help="learning rate at the end")
-    parser.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="AdamW's")
-    parser.add_argument(
-        "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of the label spread evenly"
+    schedule.add_argument("--batch", type=whole(1), default=Recipe.batch, help="faces a step")
+    schedule.add_argument("--rate", type=positive, default=Recipe.rate, help="highest learning rate")
+    schedule.add_argument("--final-rate", type=positive, default=Recipe.final_rate, help="learning rate at the end")
+    schedule.add_argument(
+        "--schedule",
+        choices=["cosine", "plateau"],
+        default=Recipe.schedule,
+        help="from one to the other, or halved after three epochs without a better one",
     )
-    parser.add_argument("--dropout", type=fraction, default=Recipe.dropout, help="before the last layer")
-    parser.add_argument("--mix", type=fraction, default=Recipe.mix, help="share of batches mixed by MixUp or CutMix")
-    parser.add_argument(
+    schedule.add_argument(
+        "--patience",
+        type=whole(0),
+        default=Recipe.patience,
+        help="end after so many epochs without a better one, 0: never",
+    )
+    schedule.add_argument(
         "--average",
         type=fraction,
         default=Recipe.average,
         help="average the weights over the epochs: what the old average counts after each; 0 for none",
     )
+    learning = parser.add_argument_group("what is learnt")
+    learning.add_argument("--mix", type=share, default=Recipe.mix, help="share of batches mixed by MixUp or CutMix")
+    learning.add_argument(
+        "--balance",
+        choices=["none", "weights", "sampling"],
+        default=Recipe.balance,
+        help="rare emotions count more, or come as often as the others",
+    )
+    learning.add_argument(
+        "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of the label spread evenly"
+    )
+    learning.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="AdamW's")
+    learning.add_argument(
+        "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="annotators' votes (FER+) in place of labels"
+    )
+    learning.add_argument(
+        "--teacher",
+        dest="teachers",
+        nargs="+",
+        default=Recipe.teachers,
+        metavar="FILE",
+        help=".keras models to learn from as well; of several, the mean",
+    )
+    learning.add_argument("--temperature", type=positive, default=Recipe.temperature, help="of teacher and pupil")
+    learning.add_argument(
+        "--teacher-weight", type=share, default=Recipe.teacher_weight, help="of the teacher; the labels have the rest"
+    )
     parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=Recipe.seed, help="of every random choice")
+    parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well")
     parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")
     args = parser.parse_args(argv)
@@ -75,10 +118,15 @@ def train(args: argparse.Namespace) -> int:
     for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
         require(module, package, "train")  # now, and not when the training is done
     require_keras()
-    from train import data, fit, plots, runs
+    if args.tensorboard:
+        require("tensorboard", "tensorboard", "train")
+    from train import data, fit, plots, runs, workers
     from train.duplicates import without_copies
     from train.evaluate import judge, predict
 
+    team = workers.team()
+    if team.size > 1 and args.out is None:
+        raise UsageError("several workers expect one run folder that all of them see; add --out runs/NAME")
     if args.resume:
         if args.out is None:
             raise UsageError("--resume expects the run to go on with; add --out runs/NAME")
@@ -86,7 +134,8 @@ def train(args: argparse.Namespace) -> int:
     else:
         folder = args.out or Path("runs") / f"{args.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
         recipe = runs.Recipe(**{name: getattr(args, name) for name in runs.Recipe.__dataclass_fields__})
-        if (folder / "recipe.json").exists():
+        recipe = replace(recipe, teachers=tuple(recipe.teachers))
+        if team.chief and (folder / "recipe.json").exists():
             raise OutputError(f"{folder} already holds a run; choose another --out, or add --resume")
 
     path = Path(recipe.data)
@@ -99,13 +148,15 @@ def train(args: argparse.Namespace) -> int:
         f"{len(learn)} faces to learn from, {len(choose)} ({choose.split}) to choose the epoch on; run folder {folder}"
     )
     try:
-        history = fit.fit(learn, choose, recipe, folder, verbose=1 if sys.stdout.isatty() else 2)
+        history = fit.fit(learn, choose, recipe, folder, team, verbose=1 if sys.stdout.isatty() else 2)
     except KeyboardInterrupt:
         done = len(runs.read_history(folder))
         print(
             f"\ninterrupted after {done} epochs; go on with: python -m train --resume --out {folder}", file=sys.stderr
         )
         return 130
+    if not team.chief:
+        return 0
     metrics = judge(choose, predict(folder / "model.keras", choose.images), learn)
     metrics["seconds"] = sum(row["seconds"] for row in history)
     plots.curves(history, folder / "curves.png")

@@ -24,4 +24,5 @@ def require_keras() -> None:
     with quiet():
         import keras
 
-        keras.ops.zeros(1)  # the first operation looks for a GPU, and complains where there is none
+        if "TF_CONFIG" not in os.environ:  # else no operation may come before the workers have found each other
+            keras.ops.zeros(1)  # the first operation looks for a GPU, and complains where there is none

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,11 @@ import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.files import write_json
-from edge.labels import EMOTIONS
-from train.augment import NONE, Augmentation, augment, mix
+from train.augment import NONE, Augmentation
+from train.batches import Batches
 from train.data import FaceSet
-from train.evaluate import keras_inputs, predict_keras
+from train.evaluate import predict_keras
+from train.losses import Distillation, label_accuracy
 from train.runs import (
     BACKBONE,
     Recipe,
@@ -28,45 +31,28 @@ from train.runs import (
     write_arrays,
     write_history,
 )
+from train.workers import Team, shared
 from train.zoo import build
 
-
-class Batches(keras.utils.PyDataset):
-    """Faces in batches; the same seed, epoch and batch number give the same pixels, so that a resumed run is exact."""
-
-    def __init__(self, faces: FaceSet, recipe: Recipe, limits: Augmentation) -> None:
-        super().__init__(workers=1)
-        self.faces, self.recipe, self.limits = faces, recipe, limits
-        self.epoch = 0  # set by RunFolder: Keras' own on_epoch_end also comes once before a fresh model's first epoch
-
-    def __len__(self) -> int:
-        return -(-len(self.faces) // self.recipe.batch)
-
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Float32 [b, size, size, 3] and float32 [b, 7]: one-hot, unless mixed."""
-        start = index * self.recipe.batch
-        picked = self._order()[start : start + self.recipe.batch]
-        rng = np.random.default_rng([self.recipe.seed, self.epoch, index])
-        targets = np.eye(len(EMOTIONS), dtype=np.float32)[self.faces.labels[picked]]
-        if self.limits == NONE:
-            return keras_inputs(self.faces.images[picked], self.recipe.size), targets
-        images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
-        return mix(images, targets, rng, self.recipe.mix)
-
-    def _order(self) -> npt.NDArray[np.int64]:
-        if self.limits == NONE:
-            return np.arange(len(self.faces))
-        return np.random.default_rng([self.recipe.seed, self.epoch]).permutation(len(self.faces))
+PLATEAU = 3  # epochs without a better one after which the rate is halved, where the schedule is that
 
 
 class RunFolder(keras.callbacks.Callback):
-    """Before every epoch: its random state. After it: a checkpoint first, then the history row that makes it count."""
+    """Before every epoch: its random state. After it: a checkpoint first, then the history row that makes it count.
 
-    def __init__(self, folder: Path, batches: Batches, unseen: FaceSet) -> None:
+    `best` is a model of the same layers that takes the weights that are judged and kept. Among workers all must write,
+    since that gathers what they counted; those that are not the chief do so in a folder that nobody keeps.
+    """
+
+    def __init__(self, folder: Path, batches: Batches, unseen: FaceSet, best: keras.Model, team: Team) -> None:
         super().__init__()
-        self.folder, self.batches, self.unseen = folder, batches, unseen
+        self.folder, self.batches, self.unseen, self.recipe = folder, batches, unseen, batches.recipe
+        self.best, self.team = best, team
         self.rows = read_history(folder)
         self.average = read_arrays(checkpoint(folder, len(self.rows), ".npz"))
+        if not team.chief:
+            self._unkept = tempfile.TemporaryDirectory()
+            self.folder = Path(self._unkept.name)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
@@ -74,79 +60,132 @@ class RunFolder(keras.callbacks.Callback):
         # A checkpoint does not hold the dropout's random state: it follows from the epoch, so a resumed run is exact.
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
-                layer.seed_generator.state.assign([self.batches.recipe.seed, epoch << 20])
+                layer.seed_generator.state.assign([self.recipe.seed, epoch << 20])
+        if self.recipe.schedule == "plateau" and epoch >= self.recipe.head_epochs:
+            self.model.optimizer.learning_rate = plateau_rate(self.rows, self.recipe)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or {}).items()}}
         row["seconds"] = round(time.perf_counter() - self.started, 1)
-        save_model(self.model, checkpoint(self.folder, epoch + 1))
-        last = self.model.get_weights()
-        if self.batches.recipe.average:
-            self._blend(last)
-            write_arrays(checkpoint(self.folder, epoch + 1, ".npz"), self.average)
-            self.model.set_weights(self.average)
-            guessed = predict_keras(self.model, self.unseen.images).argmax(axis=1)
+        weights = self.model.get_weights()
+        if self.recipe.average:
+            weights = self.average = self._blended(weights)
+            self.best.set_weights(weights)
+            guessed = predict_keras(self.best, self.unseen.images, eager=self.team.size > 1).argmax(axis=1)
             row["val_accuracy_of_average"] = float((guessed == self.unseen.labels).mean())
-        chosen_by = "val_accuracy_of_average" if self.batches.recipe.average else "val_accuracy"
-        if row[chosen_by] > max((old[chosen_by] for old in self.rows), default=0.0):
-            save_model(self.model, self.folder / "model.keras")
-        self.model.set_weights(last)
+        earlier = max((old[self.recipe.chosen_by] for old in self.rows), default=0.0)
         self.rows.append(row)
+        self._write(epoch, weights, better=row[self.recipe.chosen_by] > earlier)
+        self.model.stop_training = gave_up(self.rows, self.recipe)
+
+    def _write(self, epoch: int, weights: list[npt.NDArray[np.float32]], better: bool) -> None:
+        save_model(self.model, checkpoint(self.folder, epoch + 1))
+        if self.recipe.average:
+            write_arrays(checkpoint(self.folder, epoch + 1, ".npz"), self.average)
+        if better:
+            self.best.set_weights(weights)
+            save_model(self.best, self.folder / "model.keras")
         write_history(self.folder, self.rows)
         for suffix in (".keras", ".npz"):
             checkpoint(self.folder, epoch, suffix).unlink(missing_ok=True)
 
-    def _blend(self, last: list[npt.NDArray[np.float32]]) -> None:
+    def _blended(self, last: list[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
         """Exponential moving average over the epochs of every weight, the batch norms' statistics included."""
-        old = self.batches.recipe.average if self.average else 0.0
-        earlier = self.average or last
-        self.average = [old * a + (1 - old) * b for a, b in zip(earlier, last, strict=True)]
+        old = self.recipe.average if self.average else 0.0
+        return [old * a + (1 - old) * b for a, b in zip(self.average or last, last, strict=True)]
 
 
-def fit(train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, verbose: int = 1) -> list[dict[str, float]]:
+def fit(
+    train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, team: Team, verbose: int = 1
+) -> list[dict[str, float]]:
     """Train, or go on with, the run in `folder`; returns the history. Afterwards `folder`/model.keras is the best."""
     if len(train) < recipe.batch:
         raise DataError(f"expected at least one batch of {recipe.batch} training faces, found {len(train)}")
     keras.utils.set_random_seed(recipe.seed)
-    batches, unseen = Batches(train, recipe, Augmentation()), Batches(validation, recipe, NONE)
-    run = RunFolder(folder, batches, validation)
-    done = len(run.rows)
-    model = load_model(checkpoint(folder, done)) if done else None
-    if model is None:
-        model = build(recipe.arch, recipe.size, recipe.weights, recipe.dropout)
+    teachers = [load_model(Path(path)) for path in recipe.teachers]
+    done = len(read_history(folder))
+    with team.scope():
+        model = load_model(checkpoint(folder, done), compiled=True) if done else new_model(recipe)
+    optimizer, best = model.optimizer if done else None, keras.models.clone_model(model)
+    if team.size > 1:
+        model = shared(model)
+    if team.chief and not done:
         write_json(folder / "recipe.json", asdict(recipe))
-    for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
-        if done >= last or first == last:
-            continue
-        if done <= first:  # else the checkpoint brings its compiled state along
-            _compile(model, train, recipe, frozen=first < recipe.head_epochs, epochs=last - first)
-        model.fit(
-            batches,
-            validation_data=unseen,
-            shuffle=False,  # Batches does
-            initial_epoch=max(done, first),
-            epochs=last,
-            callbacks=[run],
-            verbose=verbose,
-        )
+    batches, unseen = Batches(train, recipe, Augmentation(), teachers), Batches(validation, recipe, NONE)
+    run = RunFolder(folder, batches, validation, best, team)
+    callbacks: list[keras.callbacks.Callback] = [run]
+    if recipe.tensorboard and team.chief:
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+    with team.scope():
+        for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
+            if done >= last or first == last or gave_up(run.rows, recipe):
+                continue
+            frozen = first < recipe.head_epochs
+            if done <= first:  # else the checkpoint's optimizer goes on
+                optimizer = keras.optimizers.AdamW(
+                    _rate(recipe, len(batches), last - first, frozen), weight_decay=recipe.weight_decay
+                )
+            model.get_layer(BACKBONE).trainable = not frozen
+            compile_model(model, recipe, optimizer)
+            model.fit(
+                batches,
+                validation_data=unseen,
+                shuffle=False,  # Batches does
+                initial_epoch=max(done, first),
+                epochs=last,
+                callbacks=callbacks,
+                verbose=verbose,
+            )
     return run.rows
 
 
-def _compile(model: keras.Model, train: FaceSet, recipe: Recipe, frozen: bool, epochs: int) -> None:
-    """Warm up for one epoch (none for the head alone), then follow a cosine down to the final rate."""
-    steps = -(-len(train) // recipe.batch)
-    schedule: Any = recipe.rate
-    if not frozen:
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            warmup_target=recipe.rate,
-            warmup_steps=steps,
-            decay_steps=max(1, steps * (epochs - 1)),
-            alpha=recipe.final_rate / recipe.rate,
-        )
-    model.get_layer(BACKBONE).trainable = not frozen
-    model.compile(
-        optimizer=keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
+def new_model(recipe: Recipe) -> keras.Model:
+    return build(
+        recipe.arch,
+        recipe.size,
+        recipe.weights,
+        recipe.dropout,
+        width=recipe.width,
+        head=recipe.head,
+        dense=recipe.dense,
     )
+
+
+def compile_model(model: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer) -> None:
+    """With the recipe's loss."""
+    if recipe.teachers:
+        loss: Any = Distillation(recipe.temperature, recipe.teacher_weight, recipe.label_smoothing)
+    else:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+    accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
+    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
+
+
+def _rate(recipe: Recipe, steps: int, epochs: int, frozen: bool) -> Any:
+    """Of the head alone: the highest. Cosine: up in one epoch, then down to the final rate. Plateau: see RunFolder."""
+    if frozen or recipe.schedule != "cosine":
+        return recipe.rate
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=recipe.rate,
+        warmup_steps=steps,
+        decay_steps=max(1, steps * (epochs - 1)),
+        alpha=recipe.final_rate / recipe.rate,
+    )
+
+
+def plateau_rate(rows: Sequence[dict[str, float]], recipe: Recipe) -> float:
+    """The rate of the next epoch, by the history: halved after each PLATEAU epochs without a better one."""
+    rate, best, since = recipe.rate, 0.0, 0
+    for row in rows[recipe.head_epochs :]:
+        since = 0 if row[recipe.chosen_by] > best else since + 1
+        best = max(best, row[recipe.chosen_by])
+        if since == PLATEAU:
+            rate, since = max(rate / 2, recipe.final_rate), 0
+    return rate
+
+
+def gave_up(rows: Sequence[dict[str, float]], recipe: Recipe) -> bool:
+    """Whether the last `patience` epochs of fine-tuning were all no better than one before them."""
+    values = [row[recipe.chosen_by] for row in rows[recipe.head_epochs :]]
+    return bool(recipe.patience) and len(values) - 1 - int(np.argmax(values or [0])) >= recipe.patience

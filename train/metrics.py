@@ -41,18 +41,23 @@ def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.f
 
     `right` and `confidence` (0..1) are [n]. Naeini et al. 2015; 0 is perfect.
     """
-    bins = np.clip((confidence * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
+    bins = confidence_bins(confidence)
     apart = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
     return float(np.abs(apart).sum() / len(right))
 
 
+def confidence_bins(confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Numbers of the bins, 0 to CALIBRATION_BINS - 1, of confidences 0..1 [n]."""
+    return np.clip((confidence * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
+
+
 def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
-    """Accuracy with its 95% interval, macro F1, per-emotion scores and the confusion matrix.
+    """Accuracy with its 95% interval, macro F1, calibration error, per-emotion scores and the confusion matrix.
 
     `labels` is [n], `probabilities` [n, 7]; rows of the confusion matrix are the true emotions.
     """
     require("sklearn", "scikit-learn", "report")
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
@@ -69,6 +74,7 @@ def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
                 "precision": float(precision[i]),
                 "recall": float(recall[i]),
                 "f1": float(f1[i]),
+                "auc": float(roc_auc_score(labels == i, probabilities[:, i])) if 0 < count[i] < len(labels) else None,
                 "faces": int(count[i]),
             }
             for i, emotion in enumerate(EMOTIONS)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.files import whole_file
 from edge.labels import EMOTIONS
+from edge.values import Probabilities
 from train.data import FaceSet
 from train.duplicates import Pair
+from train.metrics import CALIBRATION_BINS, confidence_bins
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,6 +46,59 @@ def curves(history: list[dict[str, float]], path: Path) -> None:
         color="tab:orange",
     )
     left.legend(fontsize="small")
+    _save(figure, path)
+
+
+def confusion(report: dict[str, Any], path: Path) -> None:
+    """What each emotion was called, in % of its faces."""
+    counts = np.array(report["confusion"])
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = _figure(6, 5.4)
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.ndindex(shares.shape):
+        colour = "white" if shares[row, column] > 60 else "black"
+        axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45, ha="right")
+    faces = counts.sum(axis=1)
+    axes.set_yticks(range(len(EMOTIONS)), [f"{name} ({n})" for name, n in zip(EMOTIONS, faces, strict=True)])
+    axes.set(xlabel="named", ylabel="is (faces)", title=f"accuracy {report['accuracy']:.1%}")
+    _save(figure, path)
+
+
+def roc(labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dict[str, Any], path: Path) -> None:
+    """For each emotion: of its own faces and of the others, how many are named so as the threshold falls."""
+    from sklearn.metrics import roc_curve
+
+    figure = _figure(5.6, 5)
+    axes = figure.subplots()
+    for i, emotion in enumerate(EMOTIONS):
+        if (auc := report["per_class"][emotion]["auc"]) is not None:
+            false, true, _ = roc_curve(labels == i, probabilities[:, i])
+            axes.plot(100 * false, 100 * true, label=f"{emotion} (AUC {auc:.3f})")
+    axes.plot([0, 100], [0, 100], color="black", linewidth=0.6, linestyle=":")
+    axes.set(xlabel="% of the other faces", ylabel="% of its own faces", aspect="equal")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize="small")
+    _save(figure, path)
+
+
+def reliability(
+    labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dict[str, Any], path: Path
+) -> None:
+    """How often the model is right when it is so sure; below the line it is surer than it should be."""
+    right, confidence = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
+    bins, count = confidence_bins(confidence), CALIBRATION_BINS
+    faces = np.bincount(bins, minlength=count)
+    shares = np.bincount(bins, weights=right, minlength=count) / np.maximum(faces, 1)
+    figure = _figure(5.6, 5.4)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    middles = (np.arange(count) + 0.5) / count
+    above.bar(middles, np.where(faces > 0, shares, 0), 0.9 / count, color="tab:blue")
+    above.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
+    above.set(ylabel="share that is right", title=f"calibration error {report['calibration_error']:.3f}", ylim=(0, 1))
+    below.bar(middles, faces, 0.9 / count, color="tab:gray")
+    below.set(xlabel="confidence", ylabel="faces", xlim=(0, 1))
     _save(figure, path)
 
 

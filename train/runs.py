@@ -40,6 +40,9 @@ class Recipe:
     arch: str = "mobilenet_v2"
     size: int = 96
     weights: str = "imagenet"
+    width: float = 1.0
+    head: str = "pooled"
+    dense: int = 0
     epochs: int = 18
     head_epochs: int = 1
     batch: int = 64
@@ -49,8 +52,21 @@ class Recipe:
     label_smoothing: float = 0.1
     dropout: float = 0.3
     mix: float = 0.0
+    balance: str = "none"
+    schedule: str = "cosine"
+    patience: int = 0
     average: float = 0.0
+    soft_labels: str = ""
+    teachers: tuple[str, ...] = ()
+    temperature: float = 2.0
+    teacher_weight: float = 0.7
+    tensorboard: bool = False
     seed: int = 0
+
+    @property
+    def chosen_by(self) -> str:
+        """The column of the history that the best epoch is chosen by."""
+        return "val_accuracy_of_average" if self.average else "val_accuracy"
 
 
 def is_run(folder: Path) -> bool:
@@ -64,7 +80,7 @@ def read_recipe(folder: Path) -> Recipe:
         values = json.loads((folder / "recipe.json").read_text())
         if unknown := set(values) - {field.name for field in fields(Recipe)}:
             raise ValueError(f"it has {', '.join(sorted(unknown))}, which nothing here knows")
-        return Recipe(**values)
+        return Recipe(**{**values, "teachers": tuple(values.get("teachers", ()))})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"expected a run with a recipe.json in {folder}, found none that reads: {error}") from error
 
@@ -110,8 +126,8 @@ def save_model(model: keras.Model, path: Path) -> None:
         model.save(beside)
 
 
-def load_model(path: Path, compiled: bool = True) -> keras.Model:
-    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7], with or without its optimizer.
+def load_model(path: Path, compiled: bool = False) -> keras.Model:
+    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7], without or with its optimizer.
 
     ModelError for any other.
     """

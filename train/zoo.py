@@ -6,6 +6,7 @@ Scaling lives in the first layer, so that no caller can get it wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -15,6 +16,16 @@ from edge.labels import EMOTIONS
 from train.runs import BACKBONE, SCALE, load_model
 
 BATCH_NORM_MOMENTUM = 0.95
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How to make a network without its top, and what pixels it was pretrained on: 0..255 * scale + offset."""
+
+    backbone: Callable[..., keras.Model]
+    scale: float = 1 / 127.5
+    offset: float | tuple[float, float, float] = -1.0
+    has_width: bool = False  # takes alpha, the share of its filters
 
 
 def _cnn(input_shape: tuple[int, int, int], include_top: bool, weights: str | None, name: str) -> keras.Model:
@@ -30,36 +41,47 @@ def _cnn(input_shape: tuple[int, int, int], include_top: bool, weights: str | No
     return keras.Model(inputs, x, name=name)
 
 
-ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
-    "mobilenet_v2": keras.applications.MobileNetV2,
-    "cnn": _cnn,
+ARCHITECTURES = {
+    "mobilenet_v2": Architecture(keras.applications.MobileNetV2, has_width=True),
+    "mobilenet": Architecture(keras.applications.MobileNet, has_width=True),
+    "resnet50_v2": Architecture(keras.applications.ResNet50V2),
+    # VGG16 learnt from blue, green, red less their means; a grey face has all three alike, so their order is free.
+    "vgg16": Architecture(keras.applications.VGG16, scale=1.0, offset=(-103.939, -116.779, -123.68)),
+    "cnn": Architecture(_cnn),
 }
 
 
-def build(arch: str, size: int, weights: str, dropout: float) -> keras.Model:
+def build(
+    arch: str,
+    size: int,
+    weights: str,
+    dropout: float,
+    width: float = 1.0,
+    head: str = "pooled",
+    dense: int = 0,
+) -> keras.Model:
     """A fresh model; `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of
     a .keras model of the same network, whose head comes along.
+
+    `head` pools the last map or flattens it; `dense` hidden units follow (0: none), then dropout. `width` is the share
+    of the filters, for the networks that have it.
     """
     if arch not in ARCHITECTURES:
         raise ModelError(f"expected --arch {' or '.join(ARCHITECTURES)}, found {arch!r}")
     if weights not in ("imagenet", "none") and not Path(weights).is_file():
         raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
-    earlier = load_model(Path(weights), compiled=False) if weights.endswith(".keras") else None
-    try:
-        backbone = ARCHITECTURES[arch](
-            input_shape=(size, size, 3),
-            include_top=False,
-            weights=None if weights == "none" or earlier is not None else weights,
-            name=BACKBONE,
-        )
-    except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and plain Exception here
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"expected {arch} weights without top, could not load {weights}: {reason}") from error
+    earlier = load_model(Path(weights)) if weights.endswith(".keras") else None
+    chosen = ARCHITECTURES[arch]
+    if width != 1.0 and not chosen.has_width:
+        raise ModelError(f"expected --width 1 with {arch}, found {width:g}; mobilenet and mobilenet_v2 have others")
+    backbone = _backbone(chosen, arch, size, "none" if earlier is not None else weights, width)
     _calm_batch_norm(backbone)
     inputs = keras.Input((size, size, 3), name="pixels")
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name=SCALE)(inputs)
+    x = keras.layers.Rescaling(chosen.scale, offset=chosen.offset, name=SCALE)(inputs)
     x = backbone(x)
-    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    x = (keras.layers.Flatten if head == "flatten" else keras.layers.GlobalAveragePooling2D)(name="pool")(x)
+    if dense:
+        x = keras.layers.Dense(dense, activation="relu", name="hidden")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = keras.layers.Dense(len(EMOTIONS), activation="softmax", name="emotion")(x)
     model = keras.Model(inputs, outputs, name=arch)
@@ -70,6 +92,21 @@ def build(arch: str, size: int, weights: str, dropout: float) -> keras.Model:
             reason = str(error).splitlines()[0][:200]
             raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason}") from error
     return model
+
+
+def _backbone(chosen: Architecture, arch: str, size: int, weights: str, width: float) -> keras.Model:
+    options = {"alpha": width} if chosen.has_width else {}
+    try:
+        return chosen.backbone(
+            input_shape=(size, size, 3),
+            include_top=False,
+            weights=None if weights == "none" else weights,
+            name=BACKBONE,
+            **options,
+        )
+    except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and plain Exception here
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(f"expected {arch} weights without top, could not load {weights}: {reason}") from error
 
 
 def _calm_batch_norm(backbone: keras.Model) -> None:

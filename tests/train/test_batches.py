@@ -1,0 +1,110 @@
+"""What a batch holds, and what its faces are to be called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from tests.conftest import shared
+from train.augment import NONE, Augmentation
+from train.batches import Batches, one_hot, read_votes, targets
+from train.data import FaceSet, load
+from train.runs import Recipe, load_model
+
+RECIPE = Recipe(data="", size=32, batch=16)
+
+
+@pytest.fixture(scope="module")
+def faces(drawn_data: Path) -> FaceSet:
+    return load(drawn_data)["train"]
+
+
+@pytest.fixture(scope="module")
+def rare(faces: FaceSet) -> FaceSet:
+    """Of disgust there are two faces, of each other emotion thirty-two."""
+    return faces.take(np.flatnonzero((faces.labels != 1) | (np.cumsum(faces.labels == 1) <= 2)))
+
+
+def labels_of(batches: Batches) -> np.ndarray:
+    return np.concatenate([batches[i][1][:, :7].argmax(1) for i in range(len(batches))])
+
+
+def test_batches_hold_every_face_once(faces: FaceSet) -> None:
+    batches = Batches(faces, RECIPE, Augmentation())
+    assert np.bincount(labels_of(batches)).tolist() == [32] * 7
+    first, again = batches[0], batches[0]
+    assert (first[0] == again[0]).all()
+    batches.epoch = 1
+    assert (first[0] != batches[0][0]).any()
+
+
+def test_rare_emotions_come_as_often_as_the_others(rare: FaceSet) -> None:
+    batches = Batches(rare, replace(RECIPE, balance="sampling"), Augmentation())
+    counts = np.zeros(7)
+    for epoch in range(20):
+        batches.epoch = epoch
+        counts += np.bincount(labels_of(batches), minlength=7)
+    assert (np.abs(counts / counts.sum() - 1 / 7) < 0.02).all()
+
+
+def test_rare_emotions_count_more(rare: FaceSet) -> None:
+    batches = Batches(rare, replace(RECIPE, balance="weights"), Augmentation())
+    sums = np.zeros(7)
+    for i in range(len(batches)):
+        _, wanted, weights = batches[i]
+        np.add.at(sums, wanted.argmax(1), weights)
+    np.testing.assert_allclose(sums, len(rare) / 7, rtol=1e-5)
+
+
+def test_a_mixture_weighs_what_its_parts_weigh(rare: FaceSet) -> None:
+    _, wanted, weights = Batches(rare, replace(RECIPE, balance="weights", mix=1.0), Augmentation())[0]
+    counts = np.bincount(rare.labels)
+    np.testing.assert_allclose(weights, (wanted * len(rare) / 7 / counts).sum(axis=1), rtol=1e-5)
+
+
+def test_teachers_see_the_same_pictures_and_are_averaged(faces: FaceSet, tiny_run: Path) -> None:
+    teacher = load_model(tiny_run / "model.keras")
+    recipe = replace(RECIPE, teachers=("a", "b"), mix=1.0)
+    images, wanted = Batches(faces, recipe, Augmentation(), [teacher, teacher])[0]
+    np.testing.assert_allclose(wanted[:, 7:], np.asarray(teacher(images)), atol=1e-5)
+    _, unmixed = Batches(faces, recipe, NONE)[0]
+    assert (unmixed[:, :7] == unmixed[:, 7:]).all(), "validation has no teacher"
+    _, larger = Batches(faces, replace(recipe, size=48), Augmentation(), [teacher])[0]
+    np.testing.assert_allclose(larger[:, 7:].sum(axis=1), 1, atol=1e-5)
+
+
+def test_votes_take_the_place_of_labels(faces: FaceSet, tmp_path: Path) -> None:
+    table = tmp_path / "votes.csv"
+    first, second = faces.names[:2]
+    head = "name,usage,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    table.write_text(f"{head}\n{first},Training,1,0,0,6,1,0,0,1,1,0\n{second},Training,0,0,0,0,0,0,0,0,3,7\n")
+    found = targets(faces, replace(RECIPE, soft_labels=str(table)))
+    expected = dict(zip(EMOTIONS, found[0].tolist(), strict=True))
+    assert expected == pytest.approx({**dict.fromkeys(EMOTIONS, 0.0), "neutral": 1 / 8, "sad": 6 / 8, "angry": 1 / 8})
+    assert (found[1:] == one_hot(faces)[1:]).all(), "no votes for an emotion: its label stays"
+    assert (Batches(faces, replace(RECIPE, soft_labels=str(table)), NONE)[0][1] == one_hot(faces)[:16]).all()
+
+
+def test_the_votes_of_fer_plus() -> None:
+    votes = read_votes(shared("data/ferplus.csv"))
+    np.testing.assert_allclose(votes["PublicTest_10014592"].sum(), 1, atol=1e-6)
+    assert EMOTIONS[int(votes["PublicTest_10014592"].argmax())] == "sad"
+    assert len(votes) > 30_000
+
+
+@pytest.mark.parametrize("content", ["", "name,neutral\nx,1\n", "a,b\n1,2\n"])
+def test_a_table_without_votes_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(content)
+    with pytest.raises(DataError, match="table of votes"):
+        read_votes(tmp_path / "votes.csv")
+
+
+def test_votes_on_other_faces_are_refused(faces: FaceSet, tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text("name,neutral,happy,surprise,sad,angry,disgust,fear\nelse,1,0,0,0,0,0,0\n")
+    with pytest.raises(DataError, match="found none of them"):
+        targets(faces, replace(RECIPE, soft_labels=str(tmp_path / "votes.csv")))

@@ -1,0 +1,113 @@
+"""Faces in batches, with what they are to be called: labels, annotators' votes, mixtures, and what teachers say."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from train.augment import NONE, Augmentation, augment, mix
+from train.data import FaceSet
+from train.evaluate import keras_inputs
+from train.forms import SYNONYMS
+from train.runs import Recipe
+
+Floats = npt.NDArray[np.float32]
+
+
+class Batches(keras.utils.PyDataset):
+    """The same seed, epoch and batch number give the same pixels and targets, so that a resumed run is exact."""
+
+    def __init__(
+        self, faces: FaceSet, recipe: Recipe, limits: Augmentation, teachers: Sequence[keras.Model] = ()
+    ) -> None:
+        super().__init__(workers=1)
+        self.faces, self.recipe, self.limits, self.teachers = faces, recipe, limits, teachers
+        self.epoch = 0  # set by RunFolder: Keras' own on_epoch_end also comes once before a fresh model's first epoch
+        self._targets = one_hot(faces) if limits == NONE else targets(faces, recipe)
+        counts = np.bincount(faces.labels, minlength=len(EMOTIONS))
+        self._class_weights = np.asarray(len(faces) / len(EMOTIONS) / np.maximum(counts, 1), dtype=np.float32)
+
+    def __len__(self) -> int:
+        return -(-len(self.faces) // self.recipe.batch)
+
+    def __getitem__(self, index: int) -> tuple[Floats, ...]:
+        """Float32 [b, size, size, 3], targets [b, 7], or [b, 14] with a teacher's, and weights [b] where asked for."""
+        start = index * self.recipe.batch
+        picked = self._order()[start : start + self.recipe.batch]
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, index])
+        wanted = self._targets[picked]
+        if self.limits == NONE:
+            images = keras_inputs(self.faces.images[picked], self.recipe.size)
+            return images, np.hstack([wanted, wanted]) if self.recipe.teachers else wanted
+        images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
+        images, wanted = mix(images, wanted, rng, self.recipe.mix)
+        taught = np.hstack([wanted, self._teach(images)]) if self.teachers else wanted
+        if self.recipe.balance == "weights":
+            return images, taught, wanted @ self._class_weights
+        return images, taught
+
+    def _teach(self, images: Floats) -> Floats:
+        """What the teachers say of these very pictures, each at its own size, on average; [b, 7]."""
+        found = []
+        for teacher in self.teachers:
+            size = teacher.input_shape[1]
+            seen = images if size == self.recipe.size else keras.ops.image.resize(images, (size, size))
+            found.append(np.asarray(teacher.predict_on_batch(seen)))
+        return np.asarray(np.mean(found, axis=0), dtype=np.float32)
+
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Of an epoch: every face once or, with balanced sampling, as many, each emotion as often as the others."""
+        count = len(self.faces)
+        if self.limits == NONE:
+            return np.arange(count)
+        rng = np.random.default_rng([self.recipe.seed, self.epoch])
+        if self.recipe.balance == "sampling":
+            chances = self._class_weights[self.faces.labels].astype(np.float64)
+            return rng.choice(count, count, p=chances / chances.sum())
+        return rng.permutation(count)
+
+
+def one_hot(faces: FaceSet) -> Floats:
+    return np.eye(len(EMOTIONS), dtype=np.float32)[faces.labels]
+
+
+def targets(faces: FaceSet, recipe: Recipe) -> Floats:
+    """What each face is to be called, [n, 7]: its label or, where the recipe names them, the annotators' votes."""
+    found = one_hot(faces)
+    if not recipe.soft_labels:
+        return found
+    votes = read_votes(Path(recipe.soft_labels))
+    known = [i for i, name in enumerate(faces.names) if Path(name).stem in votes]
+    if not known:
+        raise DataError(f"expected votes on faces such as {faces.names[0]} in {recipe.soft_labels}, found none of them")
+    for i in known:
+        found[i] = votes[Path(faces.names[i]).stem]
+    return found
+
+
+def read_votes(path: Path) -> dict[str, Floats]:
+    """FER+ (Barsoum et al. 2016): a face's name, without suffix -> shares of its votes for our emotions, float32 [7].
+
+    Votes for contempt, unknown and no face are left out; faces with no other votes are not there.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        columns = {SYNONYMS.get(name, name): name for name in rows[0] if not name.isdigit()}
+        if missing := [emotion for emotion in EMOTIONS if emotion not in columns]:
+            raise ValueError(f"no column for {', '.join(missing)}")
+        found = {}
+        for row in rows:
+            counts = np.array([float(row[columns[emotion]]) for emotion in EMOTIONS], dtype=np.float32)
+            if counts.sum() > 0:
+                found[Path(row["name"]).stem] = counts / counts.sum()
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise DataError(f"expected a table of votes such as FER+'s, cannot read {path}: {error}") from error
+    return found
