@@ -82,6 +82,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     learning.add_argument(
         "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of the label spread evenly"
     )
+    learning.add_argument(
+        "--symmetric",
+        type=share,
+        default=Recipe.symmetric,
+        help="weight of the reverse cross-entropy, which wrong labels move less",
+    )
     learning.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="AdamW's")
     learning.add_argument(
         "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="annotators' votes (FER+) in place of labels"

@@ -22,6 +22,7 @@ class Augmentation:
 
     flip: float = 0.5  # probability
     rotation_deg: float = 15.0
+    shear_deg: float = 5.0
     zoom: float = 0.15
     shift: float = 0.1
     brightness: float = 0.2  # of the full range
@@ -30,7 +31,7 @@ class Augmentation:
     erasing_area: tuple[float, float] = (0.02, 0.2)
 
 
-NONE = Augmentation(0, 0, 0, 0, 0, 0, 0)
+NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0)
 MIXUP_ALPHA, CUTMIX_ALPHA = 0.2, 1.0  # of the Beta distributions that the shares come from; the papers' values
 
 
@@ -85,7 +86,8 @@ def _sampling(side: int, size: int, rng: np.random.Generator, limits: Augmentati
     scale = side / size * (1 + rng.uniform(-limits.zoom, limits.zoom))
     shift = side * rng.uniform(-limits.shift, limits.shift, size=2)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.array([[flip * cos, -flip * sin], [sin, cos]])
+    slant = np.tan(np.deg2rad(rng.uniform(-limits.shear_deg, limits.shear_deg)))
+    linear = np.array([[flip * cos, -flip * sin], [sin, cos]]) @ [[1, slant], [0, 1]]
     centre_out, centre_in = (size - 1) / 2, (side - 1) / 2
     offset = centre_in + shift - linear @ (centre_out, centre_out)
     return np.column_stack([linear, offset])

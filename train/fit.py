@@ -19,7 +19,7 @@ from train.augment import NONE, Augmentation
 from train.batches import Batches
 from train.data import FaceSet
 from train.evaluate import predict_keras
-from train.losses import Distillation, label_accuracy
+from train.losses import Objective, label_accuracy
 from train.runs import (
     BACKBONE,
     Recipe,
@@ -153,10 +153,9 @@ def new_model(recipe: Recipe) -> keras.Model:
 
 def compile_model(model: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer) -> None:
     """With the recipe's loss."""
-    if recipe.teachers:
-        loss: Any = Distillation(recipe.temperature, recipe.teacher_weight, recipe.label_smoothing)
-    else:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
+    loss = Objective(
+        recipe.label_smoothing, recipe.symmetric, recipe.teacher_weight if recipe.teachers else 0.0, recipe.temperature
+    )
     accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
 

@@ -1,4 +1,4 @@
-"""What training minimizes: cross-entropy, or, with a teacher, that and the distance from what the teacher says.
+"""What training minimizes: cross-entropy with the label and, where asked for, with what a teacher says; or reversed.
 
 Backend-agnostic (keras.ops). A network here ends in probabilities; the logarithm of a probability is its logit but for
 a constant that softmax takes away again, so temperatures can be applied to either.
@@ -14,33 +14,53 @@ from edge.labels import EMOTIONS
 
 CLASSES = len(EMOTIONS)
 TINY = 1e-7
+LEAST = 1e-4  # what a probability of 0 counts as in reverse cross-entropy; the paper's code has this too
 
 
 @keras.saving.register_keras_serializable(package="train")
-class Distillation(keras.losses.Loss):
-    """Hinton, Vinyals and Dean 2015: `weight` of the divergence from the teacher at a temperature, the rest as without.
+class Objective(keras.losses.Loss):
+    """Cross-entropy with smoothed labels, plus two things that are left out where their weight is 0.
 
-    Targets are [n, 14]: the label's seven probabilities, then the teacher's. The divergence counts temperature squared,
-    so that its gradient stays as large whatever the temperature.
+    `symmetric`: that much of the reverse cross-entropy (Wang et al. 2019), which a wrong label moves less.
+    `teacher_weight`: the share of the divergence from the teacher at `temperature` (Hinton, Vinyals and Dean 2015); the
+    rest is as without. It counts temperature squared, so that its gradient stays as large whatever the temperature.
+
+    Targets are [n, 7]: the label's probabilities; or [n, 14]: then the teacher's as well.
     """
 
     def __init__(
-        self, temperature: float, weight: float, label_smoothing: float, name: str = "distillation", **options: Any
+        self,
+        label_smoothing: float = 0.0,
+        symmetric: float = 0.0,
+        teacher_weight: float = 0.0,
+        temperature: float = 1.0,
+        name: str = "objective",
+        **options: Any,
     ) -> None:
         super().__init__(name=name, **options)
-        self.temperature, self.weight, self.label_smoothing = temperature, weight, label_smoothing
+        self.label_smoothing, self.symmetric = label_smoothing, symmetric
+        self.teacher_weight, self.temperature = teacher_weight, temperature
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         label, teacher = y_true[:, :CLASSES], y_true[:, CLASSES:]
-        label = label * (1 - self.label_smoothing) + self.label_smoothing / CLASSES
-        hard = -keras.ops.sum(label * keras.ops.log(keras.ops.clip(y_pred, TINY, 1.0)), axis=-1)
-        soft, own = (softened(p, self.temperature) for p in (teacher, y_pred))
-        apart = keras.ops.sum(soft * (keras.ops.log(soft + TINY) - keras.ops.log(own + TINY)), axis=-1)
-        return (1 - self.weight) * hard + self.weight * self.temperature**2 * apart
+        smooth = label * (1 - self.label_smoothing) + self.label_smoothing / CLASSES
+        loss = _cross_entropy(smooth, y_pred, TINY)
+        if self.symmetric:
+            loss += self.symmetric * _cross_entropy(y_pred, label, LEAST)
+        if self.teacher_weight:
+            soft, own = (softened(p, self.temperature) for p in (teacher, y_pred))
+            apart = _cross_entropy(soft, own, TINY) - _cross_entropy(soft, soft, TINY)
+            loss = (1 - self.teacher_weight) * loss + self.teacher_weight * self.temperature**2 * apart
+        return loss
 
     def get_config(self) -> dict[str, Any]:
-        own = {"temperature": self.temperature, "weight": self.weight, "label_smoothing": self.label_smoothing}
-        return {**super().get_config(), **own}
+        names = ("label_smoothing", "symmetric", "teacher_weight", "temperature")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _cross_entropy(wanted: Any, given: Any, least: float) -> Any:
+    """-sum of wanted * log(given), [n], with `given` at least so much."""
+    return -keras.ops.sum(wanted * keras.ops.log(keras.ops.clip(given, least, 1.0)), axis=-1)
 
 
 def softened(probabilities: Any, temperature: float) -> Any:

@@ -50,6 +50,7 @@ class Recipe:
     final_rate: float = 5e-5
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
+    symmetric: float = 0.0
     dropout: float = 0.3
     mix: float = 0.0
     balance: str = "none"

@@ -27,7 +27,7 @@ def test_a_flip_mirrors_about_the_centre() -> None:
     assert np.abs(flipped[:, :, ::-1] - plain).max() <= 1
 
 
-@pytest.mark.parametrize("change", ["rotation_deg", "zoom", "shift", "brightness", "contrast", "erasing"])
+@pytest.mark.parametrize("change", ["rotation_deg", "shear_deg", "zoom", "shift", "brightness", "contrast", "erasing"])
 def test_every_change_changes(change: str) -> None:
     value = getattr(Augmentation(), change)
     changed = augment(FACES, 96, np.random.default_rng(0), replace(NONE, **{change: value}))

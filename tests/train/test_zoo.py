@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ModelError
-from train.losses import Distillation, label_accuracy, softened
+from train.losses import Objective, label_accuracy, softened
 from train.zoo import ARCHITECTURES, build
 
 PUPIL = np.array([[0.7, 0.1, 0.05, 0.05, 0.05, 0.03, 0.02], [0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.1]], np.float32)
@@ -54,16 +54,23 @@ def test_a_temperature_on_probabilities_is_one_on_logits() -> None:
 
 def test_without_weight_a_teacher_changes_nothing() -> None:
     plain = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(LABEL, PUPIL)
-    found = Distillation(temperature=3.0, weight=0.0, label_smoothing=0.1)(np.hstack([LABEL, TEACHER]), PUPIL)
+    found = Objective(temperature=3.0, label_smoothing=0.1)(np.hstack([LABEL, TEACHER]), PUPIL)
     np.testing.assert_allclose(found, plain, rtol=1e-5)
 
 
 def test_a_pupil_that_says_what_its_teacher_says_has_nothing_to_learn() -> None:
-    loss = Distillation(temperature=2.0, weight=1.0, label_smoothing=0.0)
+    loss = Objective(temperature=2.0, teacher_weight=1.0)
     np.testing.assert_allclose(loss(np.hstack([LABEL, TEACHER]), TEACHER), 0, atol=1e-5)
     assert float(loss(np.hstack([LABEL, TEACHER]), PUPIL)) > 0.1
-    again = Distillation.from_config(loss.get_config())
-    assert (again.temperature, again.weight, again.label_smoothing) == (2.0, 1.0, 0.0)
+    again = Objective.from_config(loss.get_config())
+    assert (again.temperature, again.teacher_weight, again.label_smoothing) == (2.0, 1.0, 0.0)
+
+
+def test_the_reverse_counts_what_is_given_to_other_emotions() -> None:
+    """With one label: the probability of the others, times -log of the least (Wang et al. 2019)."""
+    plain, both = (Objective(symmetric=weight)(LABEL, PUPIL) for weight in (0.0, 0.5))
+    others = 1 - PUPIL[[0, 1], [0, 3]]
+    np.testing.assert_allclose(both - plain, 0.5 * others.mean() * -np.log(1e-4), rtol=1e-4)
 
 
 def test_accuracy_is_against_the_label() -> None:
