@@ -86,7 +86,8 @@ def _state(before: dict[str, Any], after: dict[str, Any]) -> str:
             untold.append(name)
         else:
             told.append(f"{name}: {value}" if isinstance(value, str) else f"{name}: {value:.0%} of the cores")
-    words = "; ".join(told).capitalize() + "." if told else ""
+    words = "; ".join(told) + "." if told else ""
+    words = words[:1].upper() + words[1:]
     return f"{words} Not told by this system: {', '.join(untold)}." if untold else words
 
 
