@@ -8,6 +8,7 @@ python -m train --resume --out runs/mine
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from dataclasses import replace
@@ -130,9 +131,9 @@ def train(args: argparse.Namespace) -> int:
     from train.duplicates import without_copies
     from train.evaluate import judge, predict
 
-    team = workers.team()
-    if team.size > 1 and args.out is None:
+    if args.out is None and "TF_CONFIG" in os.environ:
         raise UsageError("several workers expect one run folder that all of them see; add --out runs/NAME")
+    team = workers.team()
     if args.resume:
         if args.out is None:
             raise UsageError("--resume expects the run to go on with; add --out runs/NAME")

@@ -109,9 +109,9 @@ def fit(
     optimizer, best = model.optimizer if done else None, keras.models.clone_model(model)
     if team.size > 1:
         model = shared(model)
+    batches, unseen = Batches(train, recipe, Augmentation(), teachers), Batches(validation, recipe, NONE)
     if team.chief and not done:
         write_json(folder / "recipe.json", asdict(recipe))
-    batches, unseen = Batches(train, recipe, Augmentation(), teachers), Batches(validation, recipe, NONE)
     run = RunFolder(folder, batches, validation, best, team)
     callbacks: list[keras.callbacks.Callback] = [run]
     if recipe.tensorboard and team.chief:
