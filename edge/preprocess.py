@@ -14,7 +14,7 @@ from edge.opencv import cv2
 from edge.values import Box, Image
 
 # Faces so many times as large as the training faces are first sampled, bilinear, to twice their size. Measured on 173
-# faces of photographs and clips: grey levels off the true mean over each pixel's area by 0.7, by halving by 2.5; a third
+# faces of photographs and clips: grey levels off the true mean over each pixel by 0.7, by halving by 2.5; a third
 # of the time is saved, since not every pixel has to come from memory.
 LARGE = 5
 
