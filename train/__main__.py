@@ -110,6 +110,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")
     args = parser.parse_args(argv)
+    args.given = [name for name in Recipe.__dataclass_fields__ if getattr(args, name) != parser.get_default(name)]
     if args.head_epochs > args.epochs:
         parser.error(f"--head-epochs {args.head_epochs} must not exceed --epochs {args.epochs}")
     return args
@@ -125,8 +126,6 @@ def train(args: argparse.Namespace) -> int:
     for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
         require(module, package, "train")  # now, and not when the training is done
     require_keras()
-    if args.tensorboard:
-        require("tensorboard", "tensorboard", "train")
     from train import data, fit, plots, runs, workers
     from train.duplicates import without_copies
     from train.evaluate import judge, predict
@@ -138,6 +137,10 @@ def train(args: argparse.Namespace) -> int:
         if args.out is None:
             raise UsageError("--resume expects the run to go on with; add --out runs/NAME")
         folder, recipe = args.out, runs.read_recipe(args.out)
+        if args.given:
+            raise UsageError(
+                f"--resume goes on by the run's own recipe, found also {', '.join(args.given)}: leave it out"
+            )
     else:
         folder = args.out or Path("runs") / f"{args.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
         recipe = runs.Recipe(**{name: getattr(args, name) for name in runs.Recipe.__dataclass_fields__})
@@ -145,6 +148,9 @@ def train(args: argparse.Namespace) -> int:
         if team.chief and (folder / "recipe.json").exists():
             raise OutputError(f"{folder} already holds a run; choose another --out, or add --resume")
 
+    if recipe.tensorboard:
+        for package in ("tensorboard", "tensorflow"):  # Keras writes for it through TensorFlow
+            require(package, package, "train")
     path = Path(recipe.data)
     faces = data.load(path, data.SPLITS, args.strict)
     learn, choose = data.learn_and_choose(faces, path)
@@ -158,9 +164,8 @@ def train(args: argparse.Namespace) -> int:
         history = fit.fit(learn, choose, recipe, folder, team, verbose=1 if sys.stdout.isatty() else 2)
     except KeyboardInterrupt:
         done = len(runs.read_history(folder))
-        print(
-            f"\ninterrupted after {done} epochs; go on with: python -m train --resume --out {folder}", file=sys.stderr
-        )
+        hint = f"; go on with: python -m train --resume --out {folder}" if (folder / "recipe.json").exists() else ""
+        print(f"\ninterrupted after {done} epochs{hint}", file=sys.stderr)
         return 130
     if not team.chief:
         return 0

@@ -14,7 +14,7 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.augment import NONE, Augmentation, augment, mix
 from train.data import FaceSet
-from train.evaluate import keras_inputs
+from train.evaluate import forward, keras_inputs
 from train.forms import SYNONYMS
 from train.runs import Recipe
 
@@ -25,17 +25,26 @@ class Batches(keras.utils.PyDataset):
     """The same seed, epoch and batch number give the same pixels and targets, so that a resumed run is exact."""
 
     def __init__(
-        self, faces: FaceSet, recipe: Recipe, limits: Augmentation, teachers: Sequence[keras.Model] = ()
+        self,
+        faces: FaceSet,
+        recipe: Recipe,
+        limits: Augmentation,
+        teachers: Sequence[keras.Model] = (),
+        parts: int = 1,
     ) -> None:
         super().__init__(workers=1)
+        self.parts = (
+            parts  # that a batch is cut into, one a worker: of equal size, or their means would weigh unequally
+        )
         self.faces, self.recipe, self.limits, self.teachers = faces, recipe, limits, teachers
         self.epoch = 0  # set by RunFolder: Keras' own on_epoch_end also comes once before a fresh model's first epoch
+        self._count = len(faces) - len(faces) % parts
         self._targets = one_hot(faces) if limits == NONE else targets(faces, recipe)
         counts = np.bincount(faces.labels, minlength=len(EMOTIONS))
         self._class_weights = np.asarray(len(faces) / len(EMOTIONS) / np.maximum(counts, 1), dtype=np.float32)
 
     def __len__(self) -> int:
-        return -(-len(self.faces) // self.recipe.batch)
+        return -(-self._count // self.recipe.batch)
 
     def __getitem__(self, index: int) -> tuple[Floats, ...]:
         """Float32 [b, size, size, 3], targets [b, 7], or [b, 14] with a teacher's, and weights [b] where asked for."""
@@ -44,8 +53,7 @@ class Batches(keras.utils.PyDataset):
         rng = np.random.default_rng([self.recipe.seed, self.epoch, index])
         wanted = self._targets[picked]
         if self.limits == NONE:
-            images = keras_inputs(self.faces.images[picked], self.recipe.size)
-            return images, np.hstack([wanted, wanted]) if self.recipe.teachers else wanted
+            return keras_inputs(self.faces.images[picked], self.recipe.size), wanted
         images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
         images, wanted = mix(images, wanted, rng, self.recipe.mix)
         taught = np.hstack([wanted, self._teach(images)]) if self.teachers else wanted
@@ -59,19 +67,18 @@ class Batches(keras.utils.PyDataset):
         for teacher in self.teachers:
             size = teacher.input_shape[1]
             seen = images if size == self.recipe.size else keras.ops.image.resize(images, (size, size))
-            found.append(np.asarray(teacher.predict_on_batch(seen)))
+            found.append(forward(teacher, np.asarray(seen), eager=self.parts > 1))
         return np.asarray(np.mean(found, axis=0), dtype=np.float32)
 
     def _order(self) -> npt.NDArray[np.int64]:
         """Of an epoch: every face once or, with balanced sampling, as many, each emotion as often as the others."""
-        count = len(self.faces)
         if self.limits == NONE:
-            return np.arange(count)
+            return np.arange(self._count)
         rng = np.random.default_rng([self.recipe.seed, self.epoch])
         if self.recipe.balance == "sampling":
             chances = self._class_weights[self.faces.labels].astype(np.float64)
-            return rng.choice(count, count, p=chances / chances.sum())
-        return rng.permutation(count)
+            return rng.choice(len(self.faces), self._count, p=chances / chances.sum())
+        return rng.permutation(len(self.faces))[: self._count]
 
 
 def one_hot(faces: FaceSet) -> Floats:
@@ -85,8 +92,12 @@ def targets(faces: FaceSet, recipe: Recipe) -> Floats:
         return found
     votes = read_votes(Path(recipe.soft_labels))
     known = [i for i, name in enumerate(faces.names) if Path(name).stem in votes]
-    if not known:
-        raise DataError(f"expected votes on faces such as {faces.names[0]} in {recipe.soft_labels}, found none of them")
+    if 2 * len(known) < len(faces):  # names that happen to be the same would be other people's votes
+        raise DataError(
+            f"expected votes on faces such as {faces.names[0]} in {recipe.soft_labels}, found {len(known)} of "
+            f"{len(faces)}; the table names the pictures of Kaggle's folders"
+        )
+    print(f"votes on {len(known)} of {len(faces)} faces; the others keep their labels")
     for i in known:
         found[i] = votes[Path(faces.names[i]).stem]
     return found
@@ -101,6 +112,8 @@ def read_votes(path: Path) -> dict[str, Floats]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         columns = {SYNONYMS.get(name, name): name for name in rows[0] if not name.isdigit()}
+        if "name" not in rows[0]:
+            raise ValueError("no column 'name' with the pictures' file names")
         if missing := [emotion for emotion in EMOTIONS if emotion not in columns]:
             raise ValueError(f"no column for {', '.join(missing)}")
         found = {}

@@ -37,7 +37,11 @@ PICTURES = {
     "roc.png": plots.roc,
     "calibration.png": plots.reliability,
 }
-UNASKED = ("public", "test", "train")  # what is judged where no split is named, the first that is there; never private
+WHAT = {
+    "train": "no test split is there: these may be faces that the model learnt from",
+    "test": "names do not tell PublicTest from PrivateTest here: both are judged; do not choose by this",
+}
+UNASKED = ("public", "test", "train")  # what is judged where no split is named: the first that is there
 
 
 def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilities:
@@ -66,17 +70,21 @@ def keras_inputs(images: Image, size: int) -> npt.NDArray[np.float32]:
     return np.stack([to_input(image, size) for image in images]).astype(np.float32)
 
 
-def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing, eager: bool = False) -> Probabilities:
-    """Probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48]; `advance` is called for each.
+def forward(model: keras.Model, inputs: npt.NDArray[np.float32], eager: bool = False) -> Probabilities:
+    """Probabilities [n, 7] of a batch float32 [n, size, size, 3].
 
     `eager`: layer by layer, half as fast; among several workers (train.workers) the quick way is for all at once.
     """
+    return np.asarray(model(inputs, training=False) if eager else model.predict_on_batch(inputs))
+
+
+def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing, eager: bool = False) -> Probabilities:
+    """Probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48]; `advance` is called for each."""
     size = model.input_shape[1]
-    run = (lambda inputs: model(inputs, training=False)) if eager else model.predict_on_batch
     rows = []
     for start in range(0, len(images), PREDICT_BATCH):
         batch = images[start : start + PREDICT_BATCH]
-        rows.append(np.asarray(run(keras_inputs(batch, size))))
+        rows.append(forward(model, keras_inputs(batch, size), eager))
         for _ in batch:
             advance()
     return np.concatenate(rows)
@@ -133,6 +141,8 @@ def evaluate(args: argparse.Namespace) -> int:
         draw(judged.labels, probabilities, result, args.out / name)
     write_json(args.out / "metrics.json", {"model": str(args.model), **result})
     low, high = result["accuracy_ci95"]
+    if split != args.split and split in WHAT:
+        print(WHAT[split])
     print(f"{split}: {result['faces']} faces, accuracy {result['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})")
     print(
         "".join(f"  {emotion:<9} recall {row['recall']:.1%}\n" for emotion, row in result["per_class"].items()), end=""

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import DataError
+from edge.errors import DataError, UsageError
 from edge.files import write_json
 from train.augment import NONE, Augmentation
 from train.batches import Batches
@@ -31,7 +31,7 @@ from train.runs import (
     write_arrays,
     write_history,
 )
-from train.workers import Team, shared
+from train.workers import Team, shared, synchronize
 from train.zoo import build
 
 PLATEAU = 3  # epochs without a better one after which the rate is halved, where the schedule is that
@@ -72,7 +72,7 @@ class RunFolder(keras.callbacks.Callback):
             weights = self.average = self._blended(weights)
             self.best.set_weights(weights)
             guessed = predict_keras(self.best, self.unseen.images, eager=self.team.size > 1).argmax(axis=1)
-            row["val_accuracy_of_average"] = float((guessed == self.unseen.labels).mean())
+            row["val_accuracy_of_average"] = self.team.agreed((guessed == self.unseen.labels).mean())
         earlier = max((old[self.recipe.chosen_by] for old in self.rows), default=0.0)
         self.rows.append(row)
         self._write(epoch, weights, better=row[self.recipe.chosen_by] > earlier)
@@ -101,15 +101,19 @@ def fit(
     """Train, or go on with, the run in `folder`; returns the history. Afterwards `folder`/model.keras is the best."""
     if len(train) < recipe.batch:
         raise DataError(f"expected at least one batch of {recipe.batch} training faces, found {len(train)}")
+    if recipe.batch % team.size:
+        raise UsageError(f"expected a --batch that {team.size} workers can share, found {recipe.batch}")
     keras.utils.set_random_seed(recipe.seed)
     teachers = [load_model(Path(path)) for path in recipe.teachers]
     done = len(read_history(folder))
     with team.scope():
         model = load_model(checkpoint(folder, done), compiled=True) if done else new_model(recipe)
     optimizer, best = model.optimizer if done else None, keras.models.clone_model(model)
+    synchronize(best, False)  # a checkpoint of several workers says so
     if team.size > 1:
         model = shared(model)
-    batches, unseen = Batches(train, recipe, Augmentation(), teachers), Batches(validation, recipe, NONE)
+    batches = Batches(train, recipe, Augmentation(), teachers, parts=team.size)
+    unseen = Batches(validation, recipe, NONE)
     if team.chief and not done:
         write_json(folder / "recipe.json", asdict(recipe))
     run = RunFolder(folder, batches, validation, best, team)

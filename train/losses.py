@@ -47,7 +47,7 @@ class Objective(keras.losses.Loss):
         loss = _cross_entropy(smooth, y_pred, TINY)
         if self.symmetric:
             loss += self.symmetric * _cross_entropy(y_pred, label, LEAST)
-        if self.teacher_weight:
+        if self.teacher_weight and y_true.shape[-1] > CLASSES:  # in validation there is no teacher
             soft, own = (softened(p, self.temperature) for p in (teacher, y_pred))
             apart = _cross_entropy(soft, own, TINY) - _cross_entropy(soft, soft, TINY)
             loss = (1 - self.teacher_weight) * loss + self.teacher_weight * self.temperature**2 * apart

@@ -1,7 +1,8 @@
 """Several machines, one training: those that TF_CONFIG names share every batch (tf.distribute's MultiWorkerMirrored).
 
 Each makes the whole batch, which is cheap, and learns from its part of it. Gradients and the statistics of the batch
-norms are the whole batch's, so what comes out is what one machine would have got.
+norms are the whole batch's, so what comes out is what one machine would have got, but for dropout: all workers drop the
+same units.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ from train.runs import BACKBONE
 
 @dataclass(frozen=True)
 class Team:
-    """Who trains together; only the chief writes. Variables are made, and learn, within `scope`."""
+    """Who trains together; only the chief writes. Variables are made, and learn, within `scope`.
+
+    `agreed` gives the mean of what each worker brings: whatever decides how the training goes on must be one value.
+    """
 
     size: int = 1
     chief: bool = True
     scope: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    agreed: Callable[[float], float] = float
 
 
 def team() -> Team:
@@ -48,7 +53,12 @@ def team() -> Team:
         )
     import tensorflow as tf
 
-    return Team(size, chief, tf.distribute.MultiWorkerMirroredStrategy().scope)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+
+    def agreed(value: float) -> float:
+        return float(strategy.reduce("MEAN", tf.constant([value], tf.float64), axis=0))
+
+    return Team(size, chief, strategy.scope, agreed)
 
 
 def shared(model: keras.Model) -> keras.Model:
@@ -58,13 +68,18 @@ def shared(model: keras.Model) -> keras.Model:
     put together, but only with a model that was made within the scope; and it averages the workers' results along an
     axis that single numbers lack.
     """
-    for layer in model.get_layer(BACKBONE).layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
+    synchronize(model, True)
     model = keras.Model(model.inputs, model.outputs, name=model.name)
     for name in ("train_step", "test_step"):
         setattr(model, name, _with_an_axis(getattr(model, name)))
     return model
+
+
+def synchronize(model: keras.Model, together: bool) -> None:
+    """Let batch norms see the whole batch, or a worker's part. A file of the former opens in TensorFlow alone."""
+    for layer in model.get_layer(BACKBONE).layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = together
 
 
 def _with_an_axis(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
