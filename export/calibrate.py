@@ -22,7 +22,7 @@ from edge.files import whole_file
 from edge.labels import EMOTIONS
 from train.data import FaceSet
 
-FACES = 301  # 43 of each emotion
+FACES = 140  # 20 of each emotion
 SEED = 0
 
 Floats = npt.NDArray[np.float32]
