@@ -145,7 +145,7 @@ CASES = [
     (TFLITE, "--int8 --model seven.keras --data nowhere", "no data"),
     (TFLITE, "--int8 --model seven.keras", "calibrate int8 on"),
     (ONNX, "--int8 --model seven.keras", "calibrate int8 on"),
-    (TFLITE, "--int8 --model seven.keras --data data", "43 training faces"),
+    (TFLITE, "--int8 --model seven.keras --data data", "20 training faces"),
     (TFLITE, "--float32 --model seven.keras -o face.png/out.tflite", "cannot write"),
     (TFLITE, "--float32 --model seven.keras -o /dev/null/out.tflite", "cannot write"),
     (VERIFY, "garbage.tflite --against garbage.keras --data data", "card"),
