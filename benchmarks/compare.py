@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.blocks import Table, plain
 from benchmarks.report import CERTAIN
-from benchmarks.tables import faces
+from benchmarks.tables import faces, frame
 from edge.arguments import ArgumentParser, positive
 from edge.errors import DataError, exit_status
 from edge.labels import EMOTIONS
@@ -124,7 +124,7 @@ def _keys(results: Results) -> set[str]:
 
 
 def _cell_key(cell: Results) -> str:
-    return f"{cell['model']} {cell['detector']} {'x'.join(map(str, cell['resolution']))} {faces(cell)}"
+    return f"{cell['model']} {cell['detector']} {frame(cell)} {faces(cell)}"
 
 
 def _ranged(of: str, what: str, before: Results, after: Results, key: str, tolerance: float) -> Change:

@@ -69,6 +69,15 @@ class Cell:
     resolution: tuple[int, int]
     scene: int
 
+    def describe(self) -> dict[str, Any]:
+        """As results.json names it."""
+        return {
+            "model": self.model,
+            "detector": self.detector.name,
+            "resolution": list(self.resolution),
+            "scene": self.scene,
+        }
+
 
 def read(source: str, seconds: float = 10.0) -> Clip:
     """The beginning of a clip, brought to at most 640 pixels; SourceError for what is no recording."""
@@ -100,10 +109,7 @@ def measure(
                 if peer:
                     asked = closing.enter_context(open_peer(peer, [frame.image for frame in frames]))
             yield {
-                "model": cell.model,
-                "detector": cell.detector.name,
-                "resolution": list(cell.resolution),
-                "scene": cell.scene,
+                **cell.describe(),
                 **_flat_out(cell, frames, passes, asked),
                 "live": live(cell, Clip(frames, clip.fps)),
             }

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.blocks import Picture
 from benchmarks.loop import STAGES
 from benchmarks.report import CERTAIN
-from benchmarks.tables import faces
+from benchmarks.tables import base_of, faces, frame
 from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:
@@ -138,11 +138,12 @@ def _recall(quantized: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
     )
 
 
-def _confusion(quantized: Sequence[dict[str, Any]], models: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
+def _confusion(quantized: Sequence[dict[str, Any]], models: list[dict[str, Any]]) -> tuple[Figure, str]:
     """Of the most quantized file: float32, the file itself, and the difference."""
     order = {"int8": 0, "dynamic": 1, "float16": 2}
     model = min(quantized, key=lambda item: (order.get(item["precision"], 3), item["format"] != "tflite"))
-    base = next(other for other in models if other["file"] == model["base"])
+    base = base_of(model, models)
+    assert base is not None, "quantized are those that have one"
     figure = _figure(13, 5)
     shares = [100 * np.array(item["confusion"]) / np.sum(item["confusion"], axis=1)[:, None] for item in (base, model)]
     panels = [(base["precision"], shares[0]), (model["precision"], shares[1]), ("difference", shares[1] - shares[0])]
@@ -167,10 +168,7 @@ def _confusion(quantized: Sequence[dict[str, Any]], models: Sequence[dict[str, A
 def _stages(cells: Sequence[dict[str, Any]]) -> tuple[Figure, str]:
     figure = _figure(10, 0.9 + 0.36 * len(cells))
     axes = figure.subplots()
-    names = [
-        f"{cell['detector']}, {cell['model']}, {'x'.join(map(str, cell['resolution']))}, {faces(cell)}"
-        for cell in cells
-    ]
+    names = [f"{cell['detector']}, {cell['model']}, {frame(cell)}, {faces(cell)}" for cell in cells]
     places, left = np.arange(len(cells)), np.zeros(len(cells))
     for stage, colour in zip(STAGES, COLOURS, strict=False):
         values = np.array([cell["stages_ms"][stage] for cell in cells])

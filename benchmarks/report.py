@@ -54,12 +54,12 @@ def verdict(results: Results) -> Text:
     """Which file to deploy, and why."""
     models = results["models"]
     model = models[results["deploy"]]
-    text = f"Deploy `{model['name']}`: {model['latency_ms']['1']['p50']:.3f} ms a face on one thread"
+    speed = f"{model['latency_ms']['1']['p50']:.3f} ms a face on one thread"
+    text = f"`{model['name']}`: {speed}, {tables.megabytes(model)} MB"
     if len(models) == 1:
-        return Text(f"`{model['name']}`: {text.split(': ', 1)[1]}, {tables.megabytes(model)} MB.")
-    near = "the fastest within one point of the best accuracy"
-    text += f", {tables.megabytes(model)} MB, {near}"
-    return Text(f"{text} {'measured here' if results['dataset'] else 'on the cards (no data set was at hand)'}.")
+        return Text(f"{text}.")
+    where = "measured here" if results["dataset"] else "on the cards (no data set was at hand)"
+    return Text(f"Deploy {text}, the fastest within one point of the best accuracy {where}.")
 
 
 def _machine(described: dict[str, Any]) -> str:
@@ -141,7 +141,7 @@ def _latency_notes(results: Results) -> str:
 def _costs(models: list[dict[str, Any]]) -> Iterator[str]:
     """What quantization did to each model, in words; the emotion that it hurt most is named."""
     for model in models:
-        base = _base(model, models)
+        base = tables.base_of(model, models)
         if base is None:
             continue
         change = 100 * (model["accuracy"] - base["accuracy"])
@@ -177,10 +177,6 @@ def _speed(model: dict[str, Any]) -> str:
 
 def _doubt(p: float, certain: float = CERTAIN) -> str:
     return f"{'more than chance explains' if p < certain else 'within chance'}, McNemar's p = {p:.2g}"
-
-
-def _base(model: dict[str, Any], models: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return next((other for other in models if other["file"] == model["base"]), None)
 
 
 def _dataset(dataset: dict[str, Any]) -> str:

@@ -20,10 +20,9 @@ def measure(cell: Cell, clip: Clip, minutes: float, advance: Advance) -> dict[st
     """A curve of FPS, temperature, clock and memory, the clip over and over; `advance` is called for each point."""
     working, frames, span_s = pipeline(cell), scene(clip, cell.resolution, cell.scene), 60 * minutes / POINTS
     points: list[dict[str, Any]] = []
-    done, numbers = 0, count()
+    done = 0  # frames since the last point
     start_s = since_s = time.monotonic()
-    while len(points) < POINTS:
-        i = next(numbers)
+    for i in count():
         working.step(Frame(i, i / clip.fps, time.monotonic(), frames[i % len(frames)].image))
         done += 1
         now_s = time.monotonic()
@@ -33,13 +32,12 @@ def measure(cell: Cell, clip: Clip, minutes: float, advance: Advance) -> dict[st
         points.append(measured | host.sensors())
         since_s, done = time.monotonic(), 0
         advance()
+        if len(points) == POINTS:
+            break
     few = max(1, round(AT_THE_END * POINTS))
     first, last = (sum(point["fps"] for point in part) / few for part in (points[:few], points[-few:]))
     return {
-        "model": cell.model,
-        "detector": cell.detector.name,
-        "resolution": list(cell.resolution),
-        "scene": cell.scene,
+        **cell.describe(),
         "frames": i + 1,
         "first_fps": first,
         "last_fps": last,

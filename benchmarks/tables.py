@@ -90,8 +90,17 @@ def faces(cell: dict[str, Any]) -> str:
     return "1 face" if cell["scene"] == 1 else f"{cell['scene']} faces"
 
 
+def frame(cell: dict[str, Any]) -> str:
+    return "x".join(map(str, cell["resolution"]))
+
+
 def about(cell: dict[str, Any]) -> list[str]:
-    return [f"`{cell['model']}`", cell["detector"], "x".join(map(str, cell["resolution"])), faces(cell)]
+    return [f"`{cell['model']}`", cell["detector"], frame(cell), faces(cell)]
+
+
+def base_of(model: dict[str, Any], models: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The float32 model that it is compared with, where there is one."""
+    return next((other for other in models if other["file"] == model["base"]), None)
 
 
 def live(cells: list[dict[str, Any]]) -> Table:

@@ -33,9 +33,8 @@ class Batches(keras.utils.PyDataset):
         parts: int = 1,
     ) -> None:
         super().__init__(workers=1)
-        self.parts = (
-            parts  # that a batch is cut into, one a worker: of equal size, or their means would weigh unequally
-        )
+        # A batch is cut into so many parts, one a worker: of equal size, or their means would weigh unequally.
+        self.parts = parts
         self.faces, self.recipe, self.limits, self.teachers = faces, recipe, limits, teachers
         self.epoch = 0  # set by RunFolder: Keras' own on_epoch_end also comes once before a fresh model's first epoch
         self._count = len(faces) - len(faces) % parts
