@@ -99,7 +99,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         default=Recipe.teachers,
         metavar="FILE",
-        help=".keras models to learn from as well; of several, the mean",
+        help="trained models to learn from as well, .keras, .tflite or .onnx; of several, the mean",
     )
     learning.add_argument("--temperature", type=positive, default=Recipe.temperature, help="of teacher and pupil")
     learning.add_argument(

@@ -14,11 +14,10 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.augment import NONE, Augmentation, augment, mix
 from train.data import FaceSet
-from train.evaluate import forward, keras_inputs
+from train.evaluate import keras_inputs
 from train.forms import SYNONYMS
 from train.runs import Recipe
-
-Floats = npt.NDArray[np.float32]
+from train.teachers import Floats, Teacher, mean_of
 
 
 class Batches(keras.utils.PyDataset):
@@ -29,7 +28,7 @@ class Batches(keras.utils.PyDataset):
         faces: FaceSet,
         recipe: Recipe,
         limits: Augmentation,
-        teachers: Sequence[keras.Model] = (),
+        teachers: Sequence[Teacher] = (),
         parts: int = 1,
     ) -> None:
         super().__init__(workers=1)
@@ -55,19 +54,10 @@ class Batches(keras.utils.PyDataset):
             return keras_inputs(self.faces.images[picked], self.recipe.size), wanted
         images = augment(self.faces.images[picked], self.recipe.size, rng, self.limits)
         images, wanted = mix(images, wanted, rng, self.recipe.mix)
-        taught = np.hstack([wanted, self._teach(images)]) if self.teachers else wanted
+        taught = np.hstack([wanted, mean_of(self.teachers, images)]) if self.teachers else wanted
         if self.recipe.balance == "weights":
             return images, taught, wanted @ self._class_weights
         return images, taught
-
-    def _teach(self, images: Floats) -> Floats:
-        """What the teachers say of these very pictures, each at its own size, on average; [b, 7]."""
-        found = []
-        for teacher in self.teachers:
-            size = teacher.input_shape[1]
-            seen = images if size == self.recipe.size else keras.ops.image.resize(images, (size, size))
-            found.append(forward(teacher, np.asarray(seen), eager=self.parts > 1))
-        return np.asarray(np.mean(found, axis=0), dtype=np.float32)
 
     def _order(self) -> npt.NDArray[np.int64]:
         """Of an epoch: every face once or, with balanced sampling, as many, each emotion as often as the others."""

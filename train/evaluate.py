@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.arguments import ArgumentParser
+from edge.card import ModelCard
 from edge.classifier import Backend, Classifier, open_backend
 from edge.errors import ModelError, OutputError, exit_status
 from edge.files import check_writable, write_json
@@ -54,15 +55,19 @@ def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilit
 
 def predict_backend(backend: Backend, images: Image, advance: Advance = nothing) -> Probabilities:
     """Probabilities [n, 7] of an exported model, face by face as on a device; `advance` is called after each."""
-    classifier = Classifier(backend)
-    if set(backend.card.labels) != set(EMOTIONS):
-        raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(backend.card.labels)}")
-    order = [backend.card.labels.index(emotion) for emotion in EMOTIONS]  # the file's own order is its to choose
+    classifier, order = Classifier(backend), in_our_order(backend.card)
     rows = []
     for image in images:
         rows.append(classifier.read_face(image))
         advance()
     return np.stack(rows)[:, order]
+
+
+def in_our_order(card: ModelCard) -> list[int]:
+    """Where each of EMOTIONS stands among a file's labels, whose order is its own to choose."""
+    if set(card.labels) != set(EMOTIONS):
+        raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(card.labels)}")
+    return [card.labels.index(emotion) for emotion in EMOTIONS]
 
 
 def keras_inputs(images: Image, size: int) -> npt.NDArray[np.float32]:

@@ -31,6 +31,7 @@ from train.runs import (
     write_arrays,
     write_history,
 )
+from train.teachers import open_teacher
 from train.workers import Team, shared, synchronize
 from train.zoo import build
 
@@ -104,7 +105,7 @@ def fit(
     if recipe.batch % team.size:
         raise UsageError(f"expected a --batch that {team.size} workers can share, found {recipe.batch}")
     keras.utils.set_random_seed(recipe.seed)
-    teachers = [load_model(Path(path)) for path in recipe.teachers]
+    teachers = [open_teacher(Path(path), eager=team.size > 1) for path in recipe.teachers]
     done = len(read_history(folder))
     with team.scope():
         model = load_model(checkpoint(folder, done), compiled=True) if done else new_model(recipe)

@@ -15,6 +15,7 @@ from train.augment import NONE, Augmentation
 from train.batches import Batches, one_hot, read_votes, targets
 from train.data import FaceSet, load
 from train.runs import Recipe, load_model
+from train.teachers import open_teacher
 
 RECIPE = Recipe(data="", size=32, batch=16)
 
@@ -67,15 +68,31 @@ def test_a_mixture_weighs_what_its_parts_weigh(rare: FaceSet) -> None:
     np.testing.assert_allclose(weights, (wanted * len(rare) / 7 / counts).sum(axis=1), rtol=1e-5)
 
 
-def test_teachers_see_the_same_pictures_and_are_averaged(faces: FaceSet, tiny_run: Path) -> None:
-    teacher = load_model(tiny_run / "model.keras")
+def test_teachers_see_the_same_pictures_and_are_averaged(faces: FaceSet, exported: dict[str, Path]) -> None:
+    path = exported["emotion_float32.tflite"].parent / "model.keras"
     recipe = replace(RECIPE, teachers=("a", "b"), mix=1.0)
-    images, wanted = Batches(faces, recipe, Augmentation(), [teacher, teacher])[0]
-    np.testing.assert_allclose(wanted[:, 7:], np.asarray(teacher(images)), atol=1e-5)
+    images, wanted = Batches(faces, recipe, Augmentation(), [open_teacher(path)])[0]
+    alone = np.asarray(load_model(path)(images))
+    np.testing.assert_allclose(wanted[:, 7:], alone, atol=1e-5)
+    _, twice = Batches(faces, recipe, Augmentation(), [open_teacher(path), lambda images: np.eye(7)[[0] * 16]])[0]
+    np.testing.assert_allclose(twice[:, 7:], (alone + np.eye(7)[0]) / 2, atol=1e-5)
     _, unmixed = Batches(faces, recipe, NONE)[0]
     assert (unmixed == one_hot(faces)[:16]).all(), "validation has no teacher"
-    _, larger = Batches(faces, replace(recipe, size=48), Augmentation(), [teacher])[0]
+    _, larger = Batches(faces, replace(recipe, size=48), Augmentation(), [open_teacher(path)])[0]
     np.testing.assert_allclose(larger[:, 7:].sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("form", "apart"), [("float32.tflite", 0.02), ("float32.onnx", 0.02), ("int8.tflite", 0.1)])
+def test_an_exported_teacher_says_what_the_keras_model_says(
+    faces: FaceSet, exported: dict[str, Path], form: str, apart: float
+) -> None:
+    """But for the rounding of the pictures, at its own size and at another."""
+    path = exported[f"emotion_{form}"]
+    for size in (32, 48):
+        images = Batches(faces, replace(RECIPE, size=size, mix=1.0), Augmentation())[0][0]
+        expected, found = open_teacher(path.parent / "model.keras")(images), open_teacher(path)(images)
+        assert np.abs(found - expected).max() < apart
+        assert np.abs(expected - expected.mean(axis=0)).max() > apart, "else any answer would do"
 
 
 def test_votes_take_the_place_of_labels(faces: FaceSet, tmp_path: Path) -> None:
