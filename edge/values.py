@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # [height, width] grey or [height, width, 3] BGR, 0..255
+Floats: TypeAlias = npt.NDArray[np.float32]  # of a shape that is said where it is used
 Probabilities: TypeAlias = npt.NDArray[np.float32]  # [7] in the order of the model's labels, sum 1
 
 

@@ -20,12 +20,12 @@ import numpy.typing as npt
 from edge.errors import DataError, ModelError
 from edge.files import whole_file
 from edge.labels import EMOTIONS
+from edge.values import Floats
 from train.data import FaceSet
 
 FACES = 140  # 20 of each emotion
 SEED = 0
 
-Floats = npt.NDArray[np.float32]
 Ranges = dict[str, tuple[float, float]]  # tensor of the float graph -> its lowest and highest value
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.calibrate import Floats
+from edge.values import Floats
 from train.data import FaceSet
 from train.evaluate import keras_inputs
 from train.runs import BACKBONE, SCALE

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.opencv import cv2
-from edge.values import Image
+from edge.values import Floats, Image
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0)
 MIXUP_ALPHA, CUTMIX_ALPHA = 0.2, 1.0  # of the Beta distributions that the shares come from; the papers' values
 
 
-def augment(images: Image, size: int, rng: np.random.Generator, limits: Augmentation) -> npt.NDArray[np.float32]:
+def augment(images: Image, size: int, rng: np.random.Generator, limits: Augmentation) -> Floats:
     """Enlarge and change a batch: uint8 [n, h, w] grey -> float32 [n, size, size, 3] RGB, 0..255."""
     grey = np.empty((len(images), size, size), dtype=np.float32)
     for i, image in enumerate(images):
@@ -51,9 +51,7 @@ def augment(images: Image, size: int, rng: np.random.Generator, limits: Augmenta
     return np.repeat(grey[..., None], 3, axis=3)
 
 
-def mix(
-    images: npt.NDArray[np.float32], targets: npt.NDArray[np.float32], rng: np.random.Generator, share: float
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def mix(images: Floats, targets: Floats, rng: np.random.Generator, share: float) -> tuple[Floats, Floats]:
     """Mix that share of the batches face by face with the same batch in another order; targets [n, 7] in proportion.
 
     Half of them by MixUp (Zhang et al. 2018: both faces shine through), half by CutMix (Yun et al. 2019: a rectangle
@@ -93,7 +91,7 @@ def _sampling(side: int, size: int, rng: np.random.Generator, limits: Augmentati
     return np.column_stack([linear, offset])
 
 
-def _relight(grey: npt.NDArray[np.float32], rng: np.random.Generator, limits: Augmentation) -> None:
+def _relight(grey: Floats, rng: np.random.Generator, limits: Augmentation) -> None:
     """Change contrast about each face's own mean, then brightness; in place."""
     n = len(grey)
     gain = 1 + rng.uniform(-limits.contrast, limits.contrast, (n, 1, 1)).astype(np.float32)
@@ -105,7 +103,7 @@ def _relight(grey: npt.NDArray[np.float32], rng: np.random.Generator, limits: Au
     np.clip(grey, 0, 255, out=grey)
 
 
-def _erase(grey: npt.NDArray[np.float32], rng: np.random.Generator, limits: Augmentation) -> None:
+def _erase(grey: Floats, rng: np.random.Generator, limits: Augmentation) -> None:
     """Random erasing (Zhong et al. 2017): fill one rectangle of a face with noise; in place."""
     size = grey.shape[1]
     for image in (grey[i] for i in np.flatnonzero(rng.random(len(grey)) < limits.erasing)):

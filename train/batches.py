@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
+from edge.values import Floats
 from train.augment import NONE, Augmentation, augment, mix
 from train.data import FaceSet
 from train.evaluate import keras_inputs
 from train.forms import SYNONYMS
 from train.runs import Recipe
-from train.teachers import Floats, Teacher, mean_of
+from train.teachers import Teacher, mean_of
 
 
 class Batches(keras.utils.PyDataset):

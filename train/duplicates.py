@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.opencv import cv2
-from edge.values import Image
+from edge.values import Floats, Image
 from train.data import FaceSet, seen_in
 from train.progress import Advance, nothing
 
@@ -82,9 +82,7 @@ def blocks(count: int) -> int:
     return 2 * -(-count // BLOCK)
 
 
-def _alike(
-    prints: npt.NDArray[np.float32], others: npt.NDArray[np.float32], mirrored: bool, advance: Advance
-) -> Iterator[Pair]:
+def _alike(prints: Floats, others: Floats, mirrored: bool, advance: Advance) -> Iterator[Pair]:
     for start in range(0, len(prints), BLOCK):
         correlations = prints[start : start + BLOCK] @ others[start:].T  # each pair once: the earlier face first
         for i, j in np.argwhere(correlations >= ALIKE):
@@ -93,7 +91,7 @@ def _alike(
         advance()
 
 
-def _prints(images: Image) -> npt.NDArray[np.float32]:
+def _prints(images: Image) -> Floats:
     """Each face as a unit vector of mean 0 [n, SIDE * SIDE]: products are correlations; 0 for a face of one grey."""
     small = np.stack([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images])
     vectors = small.reshape(len(images), -1).astype(np.float32)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.arguments import ArgumentParser
 from edge.card import ModelCard
@@ -20,7 +19,7 @@ from edge.errors import ModelError, OutputError, exit_status
 from edge.files import check_writable, write_json
 from edge.labels import EMOTIONS
 from edge.preprocess import to_input
-from edge.values import Image, Probabilities
+from edge.values import Floats, Image, Probabilities
 from train import plots
 from train.data import SPLITS, FaceSet, load, seen_in, split_of
 from train.duplicates import copied
@@ -70,12 +69,12 @@ def in_our_order(card: ModelCard) -> list[int]:
     return [card.labels.index(emotion) for emotion in EMOTIONS]
 
 
-def keras_inputs(images: Image, size: int) -> npt.NDArray[np.float32]:
+def keras_inputs(images: Image, size: int) -> Floats:
     """Faces uint8 [n, 48, 48] -> float32 [n, size, size, 3], through the device's own preprocessing."""
     return np.stack([to_input(image, size) for image in images]).astype(np.float32)
 
 
-def forward(model: keras.Model, inputs: npt.NDArray[np.float32], eager: bool = False) -> Probabilities:
+def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabilities:
     """Probabilities [n, 7] of a batch float32 [n, size, size, 3].
 
     `eager`: layer by layer, half as fast; among several workers (train.workers) the quick way is for all at once.

@@ -11,10 +11,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import DataError, UsageError
 from edge.files import write_json
+from edge.values import Floats
 from train.augment import NONE, Augmentation
 from train.batches import Batches
 from train.data import FaceSet
@@ -79,7 +79,7 @@ class RunFolder(keras.callbacks.Callback):
         self._write(epoch, weights, better=row[self.recipe.chosen_by] > earlier)
         self.model.stop_training = gave_up(self.rows, self.recipe)
 
-    def _write(self, epoch: int, weights: list[npt.NDArray[np.float32]], better: bool) -> None:
+    def _write(self, epoch: int, weights: list[Floats], better: bool) -> None:
         save_model(self.model, checkpoint(self.folder, epoch + 1))
         if self.recipe.average:
             write_arrays(checkpoint(self.folder, epoch + 1, ".npz"), self.average)
@@ -90,7 +90,7 @@ class RunFolder(keras.callbacks.Callback):
         for suffix in (".keras", ".npz"):
             checkpoint(self.folder, epoch, suffix).unlink(missing_ok=True)
 
-    def _blended(self, last: list[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+    def _blended(self, last: list[Floats]) -> list[Floats]:
         """Exponential moving average over the epochs of every weight, the batch norms' statistics included."""
         old = self.recipe.average if self.average else 0.0
         return [old * a + (1 - old) * b for a, b in zip(self.average or last, last, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.labels import EMOTIONS
+from edge.values import Floats
 from train.extras import require
 
 CALIBRATION_BINS = 10
@@ -36,7 +37,7 @@ def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) ->
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
-def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.float32]) -> float:
+def calibration_error(right: npt.NDArray[np.bool_], confidence: Floats) -> float:
     """Expected calibration error: how far confidence is from accuracy, in ten bins as wide as each other, weighted.
 
     `right` and `confidence` (0..1) are [n]. Naeini et al. 2015; 0 is perfect.
@@ -46,12 +47,12 @@ def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.f
     return float(np.abs(apart).sum() / len(right))
 
 
-def confidence_bins(confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+def confidence_bins(confidence: Floats) -> npt.NDArray[np.int64]:
     """Numbers of the bins, 0 to CALIBRATION_BINS - 1, of confidences 0..1 [n]."""
     return np.clip((confidence * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
 
 
-def report(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> dict[str, Any]:
+def report(labels: npt.NDArray[np.int64], probabilities: Floats) -> dict[str, Any]:
     """Accuracy with its 95% interval, macro F1, calibration error, per-emotion scores and the confusion matrix.
 
     `labels` is [n], `probabilities` [n, 7]; rows of the confusion matrix are the true emotions.

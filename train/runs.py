@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.files import whole_file
 from edge.labels import EMOTIONS
+from edge.values import Floats
 
 if TYPE_CHECKING:
     import keras
@@ -109,12 +109,12 @@ def checkpoint(folder: Path, epoch: int, suffix: str = ".keras") -> Path:
     return folder / f"checkpoint-{epoch:03d}{suffix}"
 
 
-def write_arrays(path: Path, arrays: list[npt.NDArray[np.float32]]) -> None:
+def write_arrays(path: Path, arrays: list[Floats]) -> None:
     with whole_file(path) as beside:
         np.savez(beside, *arrays)
 
 
-def read_arrays(path: Path) -> list[npt.NDArray[np.float32]]:
+def read_arrays(path: Path) -> list[Floats]:
     """What write_arrays wrote, in its order; empty where nothing was."""
     if not path.exists():
         return []

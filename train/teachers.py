@@ -7,14 +7,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from edge.classifier import open_backend
-from edge.values import Probabilities
+from edge.values import Floats, Probabilities
 from train.evaluate import forward, in_our_order
 from train.runs import load_model
 
-Floats = npt.NDArray[np.float32]
 Teacher = Callable[[Floats], Probabilities]  # float32 [n, size, size, 3] of any size, 0 to 255 -> [n, 7]
 
 

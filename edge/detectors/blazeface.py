@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.backends.litert import open_interpreter
 from edge.detector import largest_first
 from edge.detectors.blazeface_model import URL, model_file
 from edge.errors import ModelError
 from edge.opencv import cv2
-from edge.values import Box, Face, Image
-
-Floats: TypeAlias = npt.NDArray[np.float32]
+from edge.values import Box, Face, Floats, Image
 
 SIDE = 128  # pixels of the network's input
 GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell
