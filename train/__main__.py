@@ -94,6 +94,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="annotators' votes (FER+) in place of labels"
     )
     learning.add_argument(
+        "--denoise",
+        action="store_true",
+        help="of --soft-labels: keep half of each label, and what such votes are called in this data as the other half",
+    )
+    learning.add_argument(
         "--teacher",
         dest="teachers",
         nargs="+",
@@ -113,6 +118,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args.given = [name for name in Recipe.__dataclass_fields__ if getattr(args, name) != parser.get_default(name)]
     if args.head_epochs > args.epochs:
         parser.error(f"--head-epochs {args.head_epochs} must not exceed --epochs {args.epochs}")
+    if args.denoise and not args.soft_labels:
+        parser.error("--denoise needs the votes: --soft-labels CSV")
     return args
 
 

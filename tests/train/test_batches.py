@@ -108,6 +108,27 @@ def test_votes_take_the_place_of_labels(faces: FaceSet, tmp_path: Path) -> None:
     assert (Batches(two, replace(RECIPE, soft_labels=str(table)), NONE)[0][1] == one_hot(two)).all()
 
 
+def test_votes_tell_how_far_to_trust_a_label(faces: FaceSet, tmp_path: Path) -> None:
+    """The voters call neutral what this set calls sad, and agree on the rest; one label is a mistake."""
+    labels = faces.labels.copy()
+    sad, happy, neutral = (EMOTIONS.index(name) for name in ("sad", "happy", "neutral"))
+    mistaken = int(np.flatnonzero(labels == happy)[0])
+    rows = [",".join(["name", *EMOTIONS])]
+    for name, label in zip(faces.names, np.where(labels == sad, neutral, labels), strict=True):
+        rows.append(",".join([name, *("9" if i == label else "0" for i in range(7))]))
+    (tmp_path / "votes.csv").write_text("\n".join(rows))
+    labels[mistaken] = sad
+    recipe = replace(RECIPE, soft_labels=str(tmp_path / "votes.csv"), denoise=True)
+    found = targets(replace(faces, labels=labels), recipe)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    assert found[mistaken, sad] == pytest.approx(0.5, abs=0.05)
+    assert found[mistaken, happy] > 0.4, "the votes know better"
+    right = np.flatnonzero(labels == faces.labels)
+    others = right[~np.isin(labels[right], [sad, neutral])]
+    assert (found[others, labels[others]] > 0.9).all()
+    assert (found[labels == sad][:, neutral] < 0.4).all(), "their neutral may be this set's sad: the label stays"
+
+
 def test_the_votes_of_fer_plus() -> None:
     votes = read_votes(shared("data/ferplus.csv"))
     np.testing.assert_allclose(votes["PublicTest_10014592"].sum(), 1, atol=1e-6)
