@@ -37,7 +37,7 @@ def open_backend(path: Path, threads: int = 1) -> Backend:
     if path.suffix not in BACKENDS:
         raise ModelError(f"expected a model file {' or '.join(BACKENDS)}, found {path}")
     if not path.is_file():
-        raise ModelError(f"no model at {path}; the shipped one is {SHIPPED.name} (leave --model out)")
+        raise ModelError(f"no model at {path}; the shipped one is {SHIPPED}")
     module, name = BACKENDS[path.suffix].split(":")
     backend: Backend = getattr(importlib.import_module(module), name)(path, threads)
     return backend

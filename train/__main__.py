@@ -91,12 +91,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     learning.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="AdamW's")
     learning.add_argument(
-        "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="annotators' votes (FER+) in place of labels"
+        "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="table of annotators' votes, such as FER+'s"
     )
     learning.add_argument(
-        "--denoise",
-        action="store_true",
-        help="of --soft-labels: keep half of each label, and what such votes are called in this data as the other half",
+        "--votes",
+        choices=["labels", "posterior"],
+        default=Recipe.votes,
+        help="of --soft-labels: as they are in place of labels, or half the label and half P(label | votes)",
     )
     learning.add_argument(
         "--teacher",
@@ -116,10 +117,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")
     args = parser.parse_args(argv)
     args.given = [name for name in Recipe.__dataclass_fields__ if getattr(args, name) != parser.get_default(name)]
-    if args.head_epochs > args.epochs:
+    if args.head_epochs > args.epochs and not args.resume:
         parser.error(f"--head-epochs {args.head_epochs} must not exceed --epochs {args.epochs}")
-    if args.denoise and not args.soft_labels:
-        parser.error("--denoise needs the votes: --soft-labels CSV")
+    if args.votes != Recipe.votes and not (args.soft_labels or args.resume):
+        parser.error(f"--votes {args.votes} expects the table of them; add --soft-labels CSV")
     return args
 
 

@@ -20,6 +20,8 @@ from train.forms import SYNONYMS
 from train.runs import Recipe
 from train.teachers import Teacher, mean_of
 
+LABEL_SHARE = 0.5  # of a target that votes have a part in
+
 
 class Batches(keras.utils.PyDataset):
     """The same seed, epoch and batch number give the same pixels and targets, so that a resumed run is exact."""
@@ -78,7 +80,7 @@ def one_hot(faces: FaceSet) -> Floats:
 def targets(faces: FaceSet, recipe: Recipe) -> Floats:
     """What each face is to be called, [n, 7]: its label or, where the recipe names them, the annotators' votes.
 
-    Of a recipe that denoises: the mean of its label and of what this data set calls faces that are voted on alike.
+    With `votes="posterior"`: LABEL_SHARE of its label, and the rest P(label | votes).
     """
     found = one_hot(faces)
     if not recipe.soft_labels:
@@ -92,24 +94,27 @@ def targets(faces: FaceSet, recipe: Recipe) -> Floats:
         )
     print(f"votes on {len(known)} of {len(faces)} faces; the others keep their labels")
     voted = np.stack([votes[Path(faces.names[i]).stem] for i in known])
-    found[known] = (found[known] + label_chances(faces.labels[known], voted)) / 2 if recipe.denoise else voted
+    if recipe.votes == "posterior":
+        voted = LABEL_SHARE * found[known] + (1 - LABEL_SHARE) * label_posteriors(faces.labels[known], voted)
+    found[known] = voted
     return found
 
 
-def label_chances(labels: npt.NDArray[np.int64], votes: Floats) -> Floats:
-    """How likely each label is for a face with such votes, [n, 7]: multinomial logistic regression on both.
+def label_posteriors(labels: npt.NDArray[np.int64], votes: Floats) -> Floats:
+    """P(label | votes) for each face, float32 [n, 7]: multinomial logistic regression of labels [n] on votes [n, 7].
 
-    Those who labelled the set and those who voted on it later mean different things by the same words (FER+ says
-    neutral where FER-2013 says sad or angry), so votes in place of labels would teach another task. Translated, they
-    tell how far to trust a label: what a label and ten votes do not share is mostly mistakes.
+    Those who labelled a set and those who voted on it later mean different things by the same words (FER+ says neutral
+    where FER-2013 says sad or angry), so votes in place of labels would teach another task. Translated into the words
+    of the labels they spread each label as far as ten people doubt it, in place of evenly.
     """
     from sklearn.linear_model import LogisticRegression
 
     seldom = 0.05  # share of the votes below which their number matters little
-    known = LogisticRegression(max_iter=1000).fit(np.log(votes + seldom), labels)
-    chances = np.zeros_like(votes)
-    chances[:, known.classes_] = known.predict_proba(np.log(votes + seldom))
-    return chances
+    seen = np.log(votes + seldom)
+    model = LogisticRegression(max_iter=1000).fit(seen, labels)
+    found = np.zeros_like(votes)
+    found[:, model.classes_] = model.predict_proba(seen)
+    return found
 
 
 def read_votes(path: Path) -> dict[str, Floats]:
@@ -128,6 +133,8 @@ def read_votes(path: Path) -> dict[str, Floats]:
         found = {}
         for row in rows:
             counts = np.array([float(row[columns[emotion]]) for emotion in EMOTIONS], dtype=np.float32)
+            if not (np.isfinite(counts).all() and counts.min() >= 0):
+                raise ValueError(f"votes of {row['name']} are {counts.tolist()}, and not numbers from 0")
             if counts.sum() > 0:
                 found[Path(row["name"]).stem] = counts / counts.sum()
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:

@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.arguments import ArgumentParser
 from edge.card import ModelCard
-from edge.classifier import Backend, Classifier, open_backend
+from edge.classifier import BACKENDS, Backend, Classifier, open_backend
 from edge.errors import ModelError, OutputError, exit_status
 from edge.files import check_writable, write_json
 from edge.labels import EMOTIONS
@@ -46,10 +46,17 @@ UNASKED = ("public", "test", "train")  # what is judged where no split is named:
 
 def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilities:
     """Probabilities [n, 7] of a .keras, .tflite or .onnx file for faces uint8 [n, 48, 48]."""
-    if path.suffix == ".keras":
+    if is_keras(path):
         require_keras()
         return predict_keras(load_model(path), images, advance)
     return predict_backend(open_backend(path), images, advance)
+
+
+def is_keras(path: Path) -> bool:
+    """Whether it is a model to be opened by Keras, and not an exported one; ModelError where it is neither."""
+    if path.suffix not in {".keras", *BACKENDS}:
+        raise ModelError(f"expected a model file .keras, {' or '.join(BACKENDS)}, found {path}")
+    return path.suffix == ".keras"
 
 
 def predict_backend(backend: Backend, images: Image, advance: Advance = nothing) -> Probabilities:

@@ -58,7 +58,7 @@ class Recipe:
     patience: int = 0
     average: float = 0.0
     soft_labels: str = ""
-    denoise: bool = False
+    votes: str = "labels"
     teachers: tuple[str, ...] = ()
     temperature: float = 2.0
     teacher_weight: float = 0.7

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.card import read_tflite_card
 from edge.classifier import SHIPPED, open_backend
 from edge.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.labels import EMOTIONS
@@ -26,9 +27,11 @@ def metadata_buffer(path: Path) -> bytes:
 
 
 def portrait() -> np.ndarray:
-    """The demo's face as the network takes it, uint8 [96, 96, 3]."""
+    """The demo's face as the shipped network takes it, uint8 [size, size, 3]."""
     x, y = (round(place) for place in FACE_CENTRE)
-    return to_input(crop(cv2.imread(str(PHOTOGRAPH)), Box(x - 60, y - 60, 120, 120)), 96)
+    face = crop(cv2.imread(str(PHOTOGRAPH)), Box(x - 60, y - 60, 120, 120))
+    card = read_tflite_card(SHIPPED)
+    return to_input(face, card.input_size, card.face_size)
 
 
 def test_the_metadata_says_how_to_feed_and_read_the_model() -> None:

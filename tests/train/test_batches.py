@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from edge.classifier import open_backend
 from edge.errors import DataError
 from edge.labels import EMOTIONS
+from edge.values import Image, Probabilities
 from tests.conftest import shared
 from train.augment import NONE, Augmentation
 from train.batches import Batches, one_hot, read_votes, targets
 from train.data import FaceSet, load
+from train.evaluate import predict_backend
 from train.runs import Recipe, load_model
 from train.teachers import open_teacher
 
@@ -70,16 +74,38 @@ def test_a_mixture_weighs_what_its_parts_weigh(rare: FaceSet) -> None:
 
 def test_teachers_see_the_same_pictures_and_are_averaged(faces: FaceSet, exported: dict[str, Path]) -> None:
     path = exported["emotion_float32.tflite"].parent / "model.keras"
-    recipe = replace(RECIPE, teachers=("a", "b"), mix=1.0)
+    recipe = replace(RECIPE, mix=1.0)
     images, wanted = Batches(faces, recipe, Augmentation(), [open_teacher(path)])[0]
     alone = np.asarray(load_model(path)(images))
     np.testing.assert_allclose(wanted[:, 7:], alone, atol=1e-5)
     _, twice = Batches(faces, recipe, Augmentation(), [open_teacher(path), lambda images: np.eye(7)[[0] * 16]])[0]
     np.testing.assert_allclose(twice[:, 7:], (alone + np.eye(7)[0]) / 2, atol=1e-5)
-    _, unmixed = Batches(faces, recipe, NONE)[0]
+    _, unmixed = Batches(faces, recipe, NONE, [open_teacher(path)])[0]
     assert (unmixed == one_hot(faces)[:16]).all(), "validation has no teacher"
-    _, larger = Batches(faces, replace(recipe, size=48), Augmentation(), [open_teacher(path)])[0]
-    np.testing.assert_allclose(larger[:, 7:].sum(axis=1), 1, atol=1e-5)
+    images, larger = Batches(faces, replace(recipe, size=48), Augmentation(), [open_teacher(path)])[0]
+    smaller = np.asarray(keras.ops.image.resize(images, (32, 32)))
+    np.testing.assert_allclose(larger[:, 7:], np.asarray(load_model(path)(smaller)), atol=1e-4)
+
+
+def test_a_teacher_may_have_its_labels_in_another_order(
+    faces: FaceSet, exported: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = open_backend(exported["emotion_float32.tflite"])
+
+    class Backwards:
+        card = replace(backend.card, labels=EMOTIONS[::-1])
+        raw = backend.raw
+
+        def run(self, pixels: Image) -> Probabilities:
+            return backend.run(pixels)[::-1]
+
+    images = Batches(faces, RECIPE, Augmentation())[0][0]
+    expected = open_teacher(exported["emotion_float32.tflite"])(images)
+    judged = predict_backend(backend, faces.images[:4])
+    monkeypatch.setattr("train.teachers.open_backend", lambda path: Backwards())
+    np.testing.assert_array_equal(open_teacher(Path("backwards.tflite"))(images), expected)
+    np.testing.assert_array_equal(predict_backend(Backwards(), faces.images[:4]), judged)
+    assert len(set(expected[0].tolist())) == 7, "else any order would do"
 
 
 @pytest.mark.parametrize(("form", "apart"), [("float32.tflite", 0.02), ("float32.onnx", 0.02), ("int8.tflite", 0.1)])
@@ -118,7 +144,7 @@ def test_votes_tell_how_far_to_trust_a_label(faces: FaceSet, tmp_path: Path) -> 
         rows.append(",".join([name, *("9" if i == label else "0" for i in range(7))]))
     (tmp_path / "votes.csv").write_text("\n".join(rows))
     labels[mistaken] = sad
-    recipe = replace(RECIPE, soft_labels=str(tmp_path / "votes.csv"), denoise=True)
+    recipe = replace(RECIPE, soft_labels=str(tmp_path / "votes.csv"), votes="posterior")
     found = targets(replace(faces, labels=labels), recipe)
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
     assert found[mistaken, sad] == pytest.approx(0.5, abs=0.05)
@@ -136,7 +162,13 @@ def test_the_votes_of_fer_plus() -> None:
     assert len(votes) > 30_000
 
 
-@pytest.mark.parametrize("content", ["", "name,neutral\nx,1\n", "a,b\n1,2\n"])
+VOTES = "name,neutral,happy,surprise,sad,angry,disgust,fear\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "name,neutral\nx,1\n", "a,b\n1,2\n", VOTES + "x,1,0,inf,0,0,0,0\n", VOTES + "x,9,0,-1,0,0,0,0\n"],
+)
 def test_a_table_without_votes_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "votes.csv").write_text(content)
     with pytest.raises(DataError, match="table of votes"):
@@ -144,6 +176,6 @@ def test_a_table_without_votes_is_refused(content: str, tmp_path: Path) -> None:
 
 
 def test_votes_on_other_faces_are_refused(faces: FaceSet, tmp_path: Path) -> None:
-    (tmp_path / "votes.csv").write_text("name,neutral,happy,surprise,sad,angry,disgust,fear\nelse,1,0,0,0,0,0,0\n")
+    (tmp_path / "votes.csv").write_text(VOTES + "else,1,0,0,0,0,0,0\n")
     with pytest.raises(DataError, match="found 0 of"):
         targets(faces, replace(RECIPE, soft_labels=str(tmp_path / "votes.csv")))
