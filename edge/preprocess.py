@@ -2,7 +2,7 @@
 
 Training, export, benchmarks and the device all come through `to_input`, so what the network sees on a device is what it
 saw in training. FER-2013's faces are 48x48 grey pixels; a camera's face may be 300 pixels wide and sharp. Enlarging it
-straight to the network's 96 pixels would show the network a sharpness that it never met, so every face goes down to the
+straight to the network's input would show the network a sharpness that it never met, so every face goes down to the
 resolution of the training faces first (`face_size`), and up from there.
 """
 
