@@ -75,7 +75,7 @@ def test_models_side_by_side_on_the_same_faces(
     assert int8["latency_ms"]["1"]["times_as_fast_as_base"]["value"] > 0
     assert len(int8["predictions"]) == 28
     assert int8["macs"] == onnx["macs"]
-    assert shipped["macs"] == 55_018_112
+    assert shipped["macs"] == 80_912_768, "as Keras' own MobileNetV2 has at 112 pixels"
     assert shipped["name"] != int8["name"], "two files of one name go by their paths"
 
 
