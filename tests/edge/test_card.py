@@ -50,7 +50,7 @@ def test_a_tflite_file_without_a_card_is_refused(tmp_path: Path) -> None:
 def test_the_shipped_card_says_where_the_model_is_from() -> None:
     card = read_tflite_card(SHIPPED)
     assert card.labels == EMOTIONS
-    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 96)
+    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 112)
     assert card.calibration is not None
     assert card.calibration["faces"] >= 100
     assert card.validation["accuracy"] >= 0.68
