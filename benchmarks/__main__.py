@@ -15,19 +15,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, host, loop, models, page, plots, report, sustained, tables
-from benchmarks.blocks import markdown, plain
-from benchmarks.peer import check_peer
+from benchmarks.measure import accuracy, loop, models, sustained
+from benchmarks.measure.peer import check_peer
+from benchmarks.report import content, page, plots, tables
+from benchmarks.report.blocks import markdown, plain
+from edge import host
 from edge.arguments import ArgumentParser, positive, resolution, whole
-from edge.classifier import BACKENDS, SHIPPED, Backend, Classifier
-from edge.demo import demo_images
-from edge.detector import Detector, open_detector
+from edge.backend import BACKENDS, SHIPPED
+from edge.backends.base import Backend
+from edge.classifier import Classifier
+from edge.detector import open_detector
 from edge.detectors import blazeface_model
+from edge.detectors.base import Detector
 from edge.errors import exit_status
-from edge.files import check_writable, whole_file, write_json
+from edge.files import atomic_write, check_writable, write_json
 from edge.preprocess import crop
+from edge.sources.demo import demo_images
 from edge.values import Image
-from train.data import FaceSet, learn_and_choose, load
+from train.data import FaceSet, load, train_val_split
 from train.extras import require
 from train.progress import progress
 from train.runs import newest_run
@@ -131,7 +136,7 @@ def _faces(data: Path | None) -> tuple[FaceSet | None, FaceSet | None, Path | No
     if path is None:
         return None, None, None
     require("sklearn", "scikit-learn (for accuracy)", "report")
-    learnt, judged = learn_and_choose(load(path, ("train", "public")), path)
+    learnt, judged = train_val_split(load(path, ("train", "public")), path)
     return judged, learnt, path
 
 
@@ -165,12 +170,12 @@ def _usual(resolutions: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 def _write(results: dict[str, Any], out: Path) -> None:
     """The three files, and the tables that matter most for whoever waits."""
-    blocks = report.blocks(results, plots.draw(results))
+    blocks = content.blocks(results, plots.draw(results))
     write_json(out / "results.json", results)
     for name, text in (("report.md", markdown(blocks)), ("report.html", page.html(blocks))):
-        with whole_file(out / name) as beside:
-            beside.write_text(text, encoding="utf-8")
-    for block in (tables.overview(results), tables.flat_out(results["pipeline"]), report.verdict(results)):
+        with atomic_write(out / name) as tmp:
+            tmp.write_text(text, encoding="utf-8")
+    for block in (tables.overview(results), tables.flat_out(results["pipeline"]), content.verdict(results)):
         print(plain(block), end="\n\n")
     print(f"written: {', '.join(str(out / name) for name in FILES)}")
 

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.blocks import Table, plain
-from benchmarks.report import CERTAIN
-from benchmarks.tables import faces, frame
+from benchmarks.report.blocks import Table, plain
+from benchmarks.report.content import CERTAIN
+from benchmarks.report.tables import faces, frame
 from edge.arguments import ArgumentParser, positive
 from edge.errors import DataError, exit_status
 from edge.labels import EMOTIONS

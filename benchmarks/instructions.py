@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from edge.arguments import ArgumentParser
-from edge.classifier import SHIPPED, Classifier, open_backend
-from edge.demo import demo_images
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.errors import exit_status
 from edge.meter import Meter
 from edge.opencv import cv2
 from edge.pipeline import Pipeline
 from edge.preprocess import crop, to_input
+from edge.sources.demo import demo_images
 from edge.tracker import Tracker
 from edge.values import Frame
 
@@ -75,7 +76,7 @@ def _parts(detector_model: Path | None) -> Iterator[tuple[str, int, Callable[[],
     for detector in detectors:
         detector.detect(images[0])
         yield f"{detector.name} detection", REPEATS, partial(_each, detector.detect, images[:REPEATS])
-    tracker = Tracker(detectors[0], every=10 * REPEATS)
+    tracker = Tracker(detectors[0], detect_interval=10 * REPEATS)
     tracker.find(images[0])
     tracker.find(images[0])
     yield "search for a face", REPEATS, partial(_each, tracker.find, [images[1]] * REPEATS)

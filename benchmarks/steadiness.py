@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import loop
-from benchmarks.blocks import Table, Text, markdown
+from benchmarks.measure import loop
+from benchmarks.report.blocks import Table, Text, markdown
 from edge.arguments import ArgumentParser
-from edge.classifier import SHIPPED, Classifier, open_backend
-from edge.detector import Detector, open_detector
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
+from edge.detector import open_detector
+from edge.detectors.base import Detector
 from edge.errors import exit_status
 from edge.smoother import Smoother
 from edge.tracker import Tracker
@@ -85,9 +87,11 @@ def _agreements(rows: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def measure(detector: Detector, classifier: Classifier, frames: Sequence[Frame], every: int | None) -> dict[str, Any]:
+def measure(
+    detector: Detector, classifier: Classifier, frames: Sequence[Frame], detect_interval: int | None
+) -> dict[str, Any]:
     """Share of frames whose boxes agree with a detection on every frame; name changes a second of a face."""
-    tracker, labels = Tracker(detector, every), classifier.card.labels
+    tracker, labels = Tracker(detector, detect_interval), classifier.card.labels
     kinds = {
         "raw": Smoother(labels, time_constant_s=0, uncertain_below=0, hysteresis=0),
         "smoothed": Smoother(labels, uncertain_below=0, hysteresis=0),

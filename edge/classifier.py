@@ -1,57 +1,10 @@
-"""A model file, ready to read faces, whatever its format."""
+"""Classify faces with a model file of any format."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-
-from edge.card import ModelCard
-from edge.errors import ModelError
+from edge.backends.base import Backend
 from edge.preprocess import crop, to_input
 from edge.values import Box, Image, Probabilities
-
-SHIPPED = Path(__file__).parent / "models" / "emotion_int8.tflite"
-BACKENDS = {".tflite": "edge.backends.litert:LiteRT", ".onnx": "edge.backends.onnxruntime:OnnxRuntime"}
-
-
-class Backend(Protocol):
-    """One runtime with one model loaded."""
-
-    name: str
-    card: ModelCard
-    raw: Callable[..., Any]  # the library call inside, which the benchmarks time alone
-
-    def __init__(self, path: Path, threads: int) -> None: ...
-
-    def run(self, pixels: Image) -> Probabilities:
-        """uint8 [size, size, 3] RGB -> float32 [labels]."""
-        ...
-
-
-def open_backend(path: Path, threads: int = 1) -> Backend:
-    """Load a model file by its suffix; raises ModelError, or MissingExtra where the runtime is absent."""
-    if path.suffix not in BACKENDS:
-        raise ModelError(f"expected a model file {' or '.join(BACKENDS)}, found {path}")
-    if not path.is_file():
-        raise ModelError(f"no model at {path}; the shipped one is {SHIPPED}")
-    module, name = BACKENDS[path.suffix].split(":")
-    backend: Backend = getattr(importlib.import_module(module), name)(path, threads)
-    return backend
-
-
-def check_graph(
-    path: Path, card: ModelCard, input_shape: Iterable[int], input_type: object, output_shape: Iterable[int]
-) -> None:
-    """Raise ModelError unless the graph is what its card says: uint8 [1, size, size, 3] -> [1, labels]."""
-    expected = [1, card.input_size, card.input_size, 3]
-    if list(output_shape) != [1, len(card.labels)]:
-        raise ModelError(f"expected {len(card.labels)} outputs, one a label, in {path}, found {list(output_shape)}")
-    if list(input_shape) != expected or input_type != np.uint8:
-        raise ModelError(f"expected an input uint8 {expected} in {path}, found {input_type} {list(input_shape)}")
 
 
 class Classifier:

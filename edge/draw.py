@@ -40,14 +40,14 @@ def annotate(image: Image, readings: Sequence[Reading], fps: float = 0.0) -> Ima
     return drawn
 
 
-def lost(image: Image, trouble: str) -> Image:
+def lost(image: Image, error: str) -> Image:
     """A dimmed copy of the last picture of a camera that gives no more, with a banner that says so."""
     drawn = cv2.convertScaleAbs(image, alpha=0.35)
     unit, (height, width) = _unit(drawn), drawn.shape[:2]
-    scale = min(1.1 * unit, 0.92 * width / _size(trouble, 1.0)[0])  # as wide as the picture at most
+    scale = min(1.1 * unit, 0.92 * width / _size(error, 1.0)[0])  # as wide as the picture at most
     half = round(16 * scale)
     cv2.rectangle(drawn, (0, height // 2 - half), (width, height // 2 + half), ALARM, cv2.FILLED)
-    _text(drawn, trouble, round(0.04 * width), height // 2 + round(6 * scale), scale, FALLBACK)
+    _text(drawn, error, round(0.04 * width), height // 2 + round(6 * scale), scale, FALLBACK)
     return drawn
 
 

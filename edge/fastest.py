@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.classifier import BACKENDS, Backend, open_backend
+from edge.backend import BACKENDS, open_backend
+from edge.backends.base import Backend
 from edge.errors import MissingExtra, ModelError
 from edge.timing import time_inference
 

@@ -24,7 +24,7 @@ def check_writable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; rename it to `path` on success, remove it on any failure.
 
     The suffix stays, since writers choose their format by it. Raises OutputError where the folder is not writable or
@@ -32,19 +32,19 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     check_writable(path)
     path = path.resolve()  # through a link to the file itself
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    tmp = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        beside.replace(path)
+        yield tmp
+        tmp.replace(path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
     finally:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            tmp.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file, whole or not at all."""
-    with whole_file(path) as beside:
-        beside.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with atomic_write(path) as tmp:
+        tmp.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,11 +77,3 @@ def _percentiles(times_s: deque[float]) -> dict[str, float | None]:
         return {"p50": None, "p95": None}
     p50, p95 = np.percentile(np.array(times_s) * 1000, [50, 95])
     return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
-
-
-def resident_mb() -> float | None:
-    """Resident memory in MB, where the system tells (Linux)."""
-    with contextlib.suppress(OSError):
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
-    return None

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
-from edge.classifier import BACKENDS, SHIPPED
+from edge.backend import BACKENDS, SHIPPED
 from edge.detector import DETECTORS
 from edge.errors import UsageError
 from edge.files import check_writable

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from edge.classifier import Classifier
-from edge.detector import Detector
+from edge.detectors.base import Detector
 from edge.draw import annotate, lost
 from edge.meter import Meter
+from edge.sinks.base import Sink
 from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker
 from edge.values import Frame, Probabilities, Reading
 
 
-class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
-    """An output: a context manager with one verb. `wants_picture`: the frame it is given has the readings drawn in."""
-
-    wants_picture: bool
-    name: str  # where it goes, for people
-
-    def write(self, frame: Frame, readings: Sequence[Reading]) -> None: ...
-
-
 class Pipeline:
     """Detector, classifier and what they remember between frames.
 
-    `every`: a detection on each so many frames, the detector's own choice if None; `uncertain_below`: a probability.
+    `detect_interval`: frames between detections, the detector's own choice if None; `uncertain_below`: a probability.
     """
 
     def __init__(
@@ -36,11 +26,11 @@ class Pipeline:
         detector: Detector,
         classifier: Classifier,
         meter: Meter,
-        every: int | None = None,
+        detect_interval: int | None = None,
         uncertain_below: float = UNCERTAIN_BELOW,
     ) -> None:
         self.detector, self.classifier, self.meter = detector, classifier, meter
-        self.tracker = Tracker(detector, every)
+        self.tracker = Tracker(detector, detect_interval)
         self._smoother = Smoother(classifier.card.labels, uncertain_below=uncertain_below)
 
     def step(self, frame: Frame) -> list[Reading]:
@@ -75,8 +65,8 @@ def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> 
             frame = next(incoming, None)
         if frame is None:
             return
-        if frame.trouble:
-            _write(sinks, replace(frame, image=lost(frame.image, frame.trouble)) if draws else frame, [])
+        if frame.error:
+            _write(sinks, replace(frame, image=lost(frame.image, frame.error)) if draws else frame, [])
             continue
         readings = pipeline.step(frame)
         if draws:

@@ -13,7 +13,8 @@ from types import TracebackType
 
 import numpy as np
 
-from edge.classifier import SHIPPED, Classifier, open_backend
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.errors import UsageError
 from edge.meter import Meter

@@ -22,20 +22,22 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from edge.camera import open_source, paced
-from edge.classifier import SHIPPED, Backend, Classifier, open_backend
-from edge.detector import default_cores, open_detector
+from edge.backend import SHIPPED, open_backend
+from edge.backends.base import Backend
+from edge.classifier import Classifier
+from edge.detector import open_detector, set_cores
 from edge.errors import UsageError, exit_status
 from edge.fastest import fastest
 from edge.files import write_json
-from edge.meter import Meter, resident_mb
-from edge.opencv import cv2
+from edge.host import resident_mb
+from edge.meter import Meter
 from edge.options import check_outputs, parse
 from edge.pipeline import Pipeline, loop
 from edge.sinks.background import Background
 from edge.sinks.events import Console, Events
 from edge.sinks.video import PictureFolder, VideoFile
 from edge.sinks.window import Window, unavailable
+from edge.source import open_source, paced
 from edge.sources.base import Source
 from edge.sources.capture import CameraSettings
 from edge.values import Frame
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     no_window = "--no-display" if args.no_display else unavailable()
     meter = Meter()
     detector = open_detector(args.detector, args.detector_model)
-    cv2.setNumThreads(cores or default_cores(detector.name))
+    set_cores(detector, cores)
     pipeline = Pipeline(detector, classifier, meter, args.detect_every, args.uncertain_below)
     asked = CameraSettings(args.resolution, args.fps, args.fourcc)
     with (
@@ -138,7 +140,7 @@ def _limited(frames: Iterable[Frame], most: int | None) -> Iterator[Frame]:
     count = 0
     for frame in frames:
         yield frame
-        count += frame.trouble is None
+        count += frame.error is None
         if count == most:
             return
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from edge.classifier import Backend
+from edge.backends.base import Backend
 from edge.preprocess import to_input
 from edge.values import Image
 

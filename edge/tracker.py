@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from edge.detector import Detector
+from edge.detectors.base import Detector
 from edge.opencv import cv2
 from edge.preprocess import shrunk
 from edge.values import Face, Image
@@ -41,12 +41,12 @@ class Track:
 class Tracker:
     """Gives each face the id of the track that it overlaps most, or a new one. Ids are never used twice.
 
-    `every` frames the detector looks; 1: on each. Call `find` once a frame.
+    Detection runs at the latest every `detect_interval` frames; 1: on each. Call `find` once a frame.
     """
 
-    def __init__(self, detector: Detector, every: int | None = None) -> None:
+    def __init__(self, detector: Detector, detect_interval: int | None = None) -> None:
         self.detections = 0  # so far
-        self._detector, self._every = detector, every or detector.every
+        self._detector, self._detect_interval = detector, detect_interval or detector.detect_interval
         self._tracks: dict[int, Track] = {}
         self._next_id = 1
         self._frames_since = 0  # the last detection
@@ -55,10 +55,10 @@ class Tracker:
         """The faces of the next frame by their ids."""
         self._frames_since += 1
         seen = {id_: track for id_, track in self._tracks.items() if not track.missed}
-        if not seen or self._frames_since >= self._every or not self._follow(image, seen):
+        if not seen or self._frames_since >= self._detect_interval or not self._follow(image, seen):
             self.detections += 1
             sure = self._match(image, self._detector.detect(image), seen)
-            self._frames_since = 0 if sure else self._every - 1
+            self._frames_since = 0 if sure else self._detect_interval - 1
         return {id_: track.face for id_, track in self._tracks.items() if not track.missed}
 
     def _follow(self, image: Image, seen: dict[int, Track]) -> bool:
@@ -82,7 +82,9 @@ class Tracker:
             found[ids[i]] = Track(face, shrunk(image, face.box.centre, face.box.width, PATCH))
         overlooked = 0
         for id_, track in seen.items():
-            face_there = None if id_ in found or track.overlooked or self._every == 1 else self._search(image, track)
+            face_there = (
+                None if id_ in found or track.overlooked or self._detect_interval == 1 else self._search(image, track)
+            )
             if face_there and not any(face_there.box.iou(face.box) >= SAME_FACE_IOU for face in faces):
                 found[id_] = replace(track, face=face_there, overlooked=True)
                 overlooked += 1

@@ -55,7 +55,7 @@ class Frame:
     captured_s: float
     image: Image
     name: str | None = None  # the file's name, for sources of independent pictures
-    trouble: str | None = None  # why the camera gives no pictures now; `image` is the last one, and nothing live
+    error: str | None = None  # why the camera gives no pictures now; `image` is the last one, and nothing live
 
 
 @dataclass(frozen=True)

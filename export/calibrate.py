@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError, ModelError
-from edge.files import whole_file
+from edge.files import atomic_write
 from edge.labels import EMOTIONS
 from edge.values import Floats
 from train.data import FaceSet
@@ -42,9 +42,9 @@ class Calibration:
     def save(self, path: Path) -> None:
         about = {"keras_sha256": self.keras_sha256, "faces": self.faces, "proven": self.proven}
         arrays: dict[str, Any] = {f"shift/{layer}": shift for layer, shift in self.shifts.items()}
-        with whole_file(path) as beside:
+        with atomic_write(path) as tmp:
             np.savez_compressed(
-                beside,
+                tmp,
                 about=np.array(json.dumps({**about, "tensors": list(self.ranges)}, sort_keys=True)),
                 ranges=np.array(list(self.ranges.values()), dtype=np.float32),
                 **arrays,

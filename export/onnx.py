@@ -15,10 +15,11 @@ import numpy as np
 
 from edge.card import ONNX_KEY, ModelCard
 from edge.preprocess import to_input
-from export import command
+from export import exporter
+from export.bias_correction import corrected
 from export.calibrate import Calibration, Ranges, extremes
-from export.correct import corrected
 from export.format import Format
+from export.serving import serving_model
 from train.data import FaceSet
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _float_graph(model: keras.Model) -> Any:
     import tensorflow as tf
     import tf2onnx
 
-    serving = command.serving_model(model, "uint8")
+    serving = serving_model(model, "uint8")
     signature = [tf.TensorSpec(serving.input_shape, tf.uint8, name="pixels")]
     function = tf.function(lambda pixels: serving(pixels, training=False), input_signature=signature)
     graph, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
@@ -148,7 +149,7 @@ FORMAT = Format(
 
 
 def main(argv: list[str] | None = None) -> int:
-    return command.main(FORMAT, argv)
+    return exporter.main(FORMAT, argv)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ import numpy as np
 from edge.card import CARD_FILE, LABELS_FILE, ModelCard
 from edge.errors import DataError
 from edge.preprocess import to_input
-from export import command
+from export import exporter
+from export.bias_correction import corrected
 from export.calibrate import Calibration, Ranges, extremes
-from export.correct import corrected
 from export.flatbuffer import with_metadata, with_uint8_interface
 from export.format import Format
+from export.serving import serving_model
 from train.data import FaceSet
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _float_graph(model: keras.Model, pixels: str, half: bool = False) -> bytes:
     """TensorFlow's conversion, with pixels of that type; `half` keeps the weights in 16 bits."""
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(command.serving_model(model, pixels))
+    converter = tf.lite.TFLiteConverter.from_keras_model(serving_model(model, pixels))
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
@@ -121,7 +122,7 @@ FORMAT = Format(
 
 
 def main(argv: list[str] | None = None) -> int:
-    return command.main(FORMAT, argv)
+    return exporter.main(FORMAT, argv)
 
 
 if __name__ == "__main__":

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from edge.arguments import ArgumentParser
-from edge.classifier import open_backend
-from edge.demo import FACE_CENTRE, PHOTOGRAPH
+from edge.backend import open_backend
 from edge.errors import ModelError, ParityError, exit_status
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.preprocess import crop, to_face
+from edge.sources.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.values import Box, Probabilities
 from train.data import FaceSet, validation
-from train.evaluate import predict
 from train.forms import FACE_SIZE
 from train.metrics import mcnemar, wilson
+from train.predict import predict
 from train.progress import progress
 
 DATA = Path("data/fer2013")  # where the README unpacks it

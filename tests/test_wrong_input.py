@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import pytest
 
+from edge.backend import SHIPPED
 from edge.card import CARD_FILE, read_tflite_card
-from edge.classifier import SHIPPED
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from tests.conftest import draw_data_set

@@ -136,7 +136,8 @@ def train(args: argparse.Namespace) -> int:
     require_keras()
     from train import data, fit, plots, runs, workers
     from train.duplicates import without_copies
-    from train.evaluate import judge, predict
+    from train.evaluate import judge
+    from train.predict import predict
 
     if args.out is None and "TF_CONFIG" in os.environ:
         raise UsageError("several workers expect one run folder that all of them see; add --out runs/NAME")
@@ -161,7 +162,7 @@ def train(args: argparse.Namespace) -> int:
             require(package, package, "train")
     path = Path(recipe.data)
     faces = data.load(path, data.SPLITS, args.strict)
-    learn, choose = data.learn_and_choose(faces, path)
+    learn, choose = data.train_val_split(faces, path)
     if recipe.drop_duplicates:
         tests = [faces[split] for split in ("private", "test") if split in faces]
         learn = without_copies(learn, [choose, *tests])

@@ -15,8 +15,8 @@ from edge.labels import EMOTIONS
 from edge.values import Floats
 from train.augment import NONE, Augmentation, augment, mix
 from train.data import FaceSet
-from train.evaluate import keras_inputs
 from train.forms import SYNONYMS
+from train.predict import keras_inputs
 from train.runs import Recipe
 from train.teachers import Teacher, mean_of
 

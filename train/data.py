@@ -85,7 +85,7 @@ def split_of(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
     return faces[split]
 
 
-def learn_and_choose(faces: dict[str, FaceSet], path: Path) -> tuple[FaceSet, FaceSet]:
+def train_val_split(faces: dict[str, FaceSet], path: Path) -> tuple[FaceSet, FaceSet]:
     """The faces to learn from and those to choose on: PublicTest or, where there is none, a tenth of the training's.
 
     That tenth is the same each time, has a tenth of each emotion, and no picture that is among the rest as well.
@@ -103,9 +103,9 @@ def learn_and_choose(faces: dict[str, FaceSet], path: Path) -> tuple[FaceSet, Fa
 
 
 def validation(path: Path) -> FaceSet:
-    """The faces to choose on, and to hold exported files against; see learn_and_choose."""
+    """The faces to choose on, and to hold exported files against; see train_val_split."""
     faces = load(path, ("public",))
-    return faces["public"] if faces else learn_and_choose(load(path, ("train",)), path)[1]
+    return faces["public"] if faces else train_val_split(load(path, ("train",)), path)[1]
 
 
 def seen_in(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:

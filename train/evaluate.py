@@ -13,25 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.arguments import ArgumentParser
-from edge.card import ModelCard
-from edge.classifier import BACKENDS, Backend, Classifier, open_backend
-from edge.errors import ModelError, OutputError, exit_status
+from edge.errors import OutputError, exit_status
 from edge.files import check_writable, write_json
-from edge.labels import EMOTIONS
-from edge.preprocess import to_input
-from edge.values import Floats, Image, Probabilities
+from edge.values import Probabilities
 from train import plots
 from train.data import SPLITS, FaceSet, load, seen_in, split_of
 from train.duplicates import copied
-from train.extras import require, require_keras
+from train.extras import require
 from train.metrics import report
-from train.progress import Advance, nothing, progress
-from train.runs import is_run, load_model
+from train.predict import predict
+from train.progress import progress
+from train.runs import is_run
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
-PREDICT_BATCH = 128
 PICTURES = {
     "confusion.png": lambda labels, probabilities, result, path: plots.confusion(result, path),
     "roc.png": plots.roc,
@@ -42,63 +38,6 @@ WHAT = {
     "test": "names do not tell PublicTest from PrivateTest here: both are judged; do not choose by this",
 }
 UNASKED = ("public", "test", "train")  # what is judged where no split is named: the first that is there
-
-
-def predict(path: Path, images: Image, advance: Advance = nothing) -> Probabilities:
-    """Probabilities [n, 7] of a .keras, .tflite or .onnx file for faces uint8 [n, 48, 48]."""
-    if is_keras(path):
-        require_keras()
-        return predict_keras(load_model(path), images, advance)
-    return predict_backend(open_backend(path), images, advance)
-
-
-def is_keras(path: Path) -> bool:
-    """Whether it is a model to be opened by Keras, and not an exported one; ModelError where it is neither."""
-    if path.suffix not in {".keras", *BACKENDS}:
-        raise ModelError(f"expected a model file .keras, {' or '.join(BACKENDS)}, found {path}")
-    return path.suffix == ".keras"
-
-
-def predict_backend(backend: Backend, images: Image, advance: Advance = nothing) -> Probabilities:
-    """Probabilities [n, 7] of an exported model, face by face as on a device; `advance` is called after each."""
-    classifier, order = Classifier(backend), in_our_order(backend.card)
-    rows = []
-    for image in images:
-        rows.append(classifier.read_face(image))
-        advance()
-    return np.stack(rows)[:, order]
-
-
-def in_our_order(card: ModelCard) -> list[int]:
-    """Where each of EMOTIONS stands among a file's labels, whose order is its own to choose."""
-    if set(card.labels) != set(EMOTIONS):
-        raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(card.labels)}")
-    return [card.labels.index(emotion) for emotion in EMOTIONS]
-
-
-def keras_inputs(images: Image, size: int) -> Floats:
-    """Faces uint8 [n, 48, 48] -> float32 [n, size, size, 3], through the device's own preprocessing."""
-    return np.stack([to_input(image, size) for image in images]).astype(np.float32)
-
-
-def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabilities:
-    """Probabilities [n, 7] of a batch float32 [n, size, size, 3].
-
-    `eager`: layer by layer, half as fast; among several workers (train.workers) the quick way is for all at once.
-    """
-    return np.asarray(model(inputs, training=False) if eager else model.predict_on_batch(inputs))
-
-
-def predict_keras(model: keras.Model, images: Image, advance: Advance = nothing, eager: bool = False) -> Probabilities:
-    """Probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48]; `advance` is called for each."""
-    size = model.input_shape[1]
-    rows = []
-    for start in range(0, len(images), PREDICT_BATCH):
-        batch = images[start : start + PREDICT_BATCH]
-        rows.append(forward(model, keras_inputs(batch, size), eager))
-        for _ in batch:
-            advance()
-    return np.concatenate(rows)
 
 
 def judge(faces: FaceSet, probabilities: Probabilities, learnt: FaceSet | None) -> dict[str, Any]:

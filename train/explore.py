@@ -18,7 +18,7 @@ import numpy as np
 
 from edge.arguments import ArgumentParser
 from edge.errors import DataError, exit_status
-from edge.files import check_writable, whole_file
+from edge.files import atomic_write, check_writable
 from edge.labels import EMOTIONS
 from train import duplicates, plots
 from train.data import FaceSet, load
@@ -60,8 +60,8 @@ def explore(args: argparse.Namespace) -> int:
     plots.pairs(faces, _across(near, home) or near, args.out / "duplicates.png")
     _write_pairs(args.out / "duplicates.csv", [*exact, *near], faces, home)
     text = _markdown(args.data, splits, faces, exact, near, home)
-    with whole_file(args.out / "explore.md") as beside:
-        beside.write_text(text, encoding="utf-8")
+    with atomic_write(args.out / "explore.md") as tmp:
+        tmp.write_text(text, encoding="utf-8")
     print(text)
     print(f"written: {', '.join(str(args.out / name) for name in FILES)}")
     return 0
@@ -83,7 +83,7 @@ def _across(pairs: Sequence[Pair], home: Sequence[str]) -> list[Pair]:
 
 
 def _write_pairs(path: Path, pairs: Sequence[Pair], faces: FaceSet, home: Sequence[str]) -> None:
-    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as tmp, tmp.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         sides = ("split", "name", "emotion")
         writer.writerow([*sides, *(f"other_{side}" for side in sides), "kind", "correlation"])

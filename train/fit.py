@@ -18,8 +18,8 @@ from edge.values import Floats
 from train.augment import NONE, Augmentation
 from train.batches import Batches
 from train.data import FaceSet
-from train.evaluate import predict_keras
 from train.losses import Objective, label_accuracy
+from train.predict import predict_keras
 from train.runs import (
     BACKBONE,
     Recipe,
@@ -77,7 +77,7 @@ class RunFolder(keras.callbacks.Callback):
         earlier = max((old[self.recipe.chosen_by] for old in self.rows), default=0.0)
         self.rows.append(row)
         self._write(epoch, weights, better=row[self.recipe.chosen_by] > earlier)
-        self.model.stop_training = gave_up(self.rows, self.recipe)
+        self.model.stop_training = should_stop_early(self.rows, self.recipe)
 
     def _write(self, epoch: int, weights: list[Floats], better: bool) -> None:
         save_model(self.model, checkpoint(self.folder, epoch + 1))
@@ -123,7 +123,7 @@ def fit(
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     with team.scope():
         for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
-            if done >= last or first == last or gave_up(run.rows, recipe):
+            if done >= last or first == last or should_stop_early(run.rows, recipe):
                 continue
             frozen = first < recipe.head_epochs
             if done <= first:  # else the checkpoint's optimizer goes on
@@ -189,7 +189,7 @@ def plateau_rate(rows: Sequence[dict[str, float]], recipe: Recipe) -> float:
     return rate
 
 
-def gave_up(rows: Sequence[dict[str, float]], recipe: Recipe) -> bool:
+def should_stop_early(rows: Sequence[dict[str, float]], recipe: Recipe) -> bool:
     """Whether the last `patience` epochs of fine-tuning were all no better than one before them."""
     values = [row[recipe.chosen_by] for row in rows[recipe.head_epochs :]]
     return bool(recipe.patience) and len(values) - 1 - int(np.argmax(values or [0])) >= recipe.patience

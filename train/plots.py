@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.files import whole_file
+from edge.files import atomic_write
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import FaceSet
@@ -166,5 +166,5 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with whole_file(path) as beside:
-        figure.savefig(beside, dpi=120)
+    with atomic_write(path) as tmp:
+        figure.savefig(tmp, dpi=120)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import ModelError
-from edge.files import whole_file
+from edge.files import atomic_write
 from edge.labels import EMOTIONS
 from edge.values import Floats
 
@@ -100,7 +100,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
 
 def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
-    with whole_file(folder / "history.csv") as beside, beside.open("w", newline="") as file:
+    with atomic_write(folder / "history.csv") as tmp, tmp.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -111,8 +111,8 @@ def checkpoint(folder: Path, epoch: int, suffix: str = ".keras") -> Path:
 
 
 def write_arrays(path: Path, arrays: list[Floats]) -> None:
-    with whole_file(path) as beside:
-        np.savez(beside, *arrays)
+    with atomic_write(path) as tmp:
+        np.savez(tmp, *arrays)
 
 
 def read_arrays(path: Path) -> list[Floats]:
@@ -124,8 +124,8 @@ def read_arrays(path: Path) -> list[Floats]:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    with whole_file(path) as beside:
-        model.save(beside)
+    with atomic_write(path) as tmp:
+        model.save(tmp)
 
 
 def load_model(path: Path, compiled: bool = False) -> keras.Model:

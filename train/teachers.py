@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.classifier import open_backend
+from edge.backend import open_backend
 from edge.opencv import cv2
 from edge.values import Floats, Probabilities
-from train.evaluate import forward, in_our_order, is_keras
+from train.predict import forward, in_our_order, is_keras
 from train.runs import load_model
 
 Teacher = Callable[[Floats], Probabilities]  # float32 [n, size, size, 3] of any size, 0 to 255 -> [n, 7]

@@ -60,7 +60,7 @@ def throughput(args: argparse.Namespace) -> int:
 
     recipe = Recipe(str(args.data), arch=args.arch, size=args.size, weights="none", batch=args.batch, mix=args.mix)
     faces = data.load(args.data, data.SPLITS)
-    learn, _ = data.learn_and_choose(faces, args.data)
+    learn, _ = data.train_val_split(faces, args.data)
     batches = Batches(learn, recipe, Augmentation())
     model = fit.new_model(recipe)
     fit.compile_model(model, recipe, keras.optimizers.AdamW(1e-4))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from edge.backends.base import check_graph
 from edge.card import read_tflite_card
-from edge.classifier import check_graph
 from edge.errors import ModelError
 from edge.quiet import quiet
 from edge.values import Image, Probabilities
@@ -53,7 +53,7 @@ class LiteRT:
     def __init__(self, path: Path, threads: int) -> None:
         self.card = read_tflite_card(path)
         self.name, self._interpreter = open_interpreter(path, threads)
-        self.raw = self._interpreter.invoke
+        self.invoke = self._interpreter.invoke
         given, taken = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._input, self._output = given[0]["index"], taken[0]["index"]
         self._scale, self._zero_point = taken[0]["quantization"]
@@ -62,7 +62,7 @@ class LiteRT:
     def run(self, pixels: Image) -> Probabilities:
         """uint8 [size, size, 3] RGB -> float32 [labels]; a quantized output is dequantized here, and only here."""
         self._interpreter.set_tensor(self._input, pixels[None])
-        self.raw()
+        self.invoke()
         values = self._interpreter.get_tensor(self._output)[0]
         if self._scale:
             return (values.astype(np.float32) - self._zero_point) * np.float32(self._scale)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.backends.base import check_graph
 from edge.card import ONNX_KEY, ModelCard
-from edge.classifier import check_graph
 from edge.errors import MissingExtra, ModelError
 from edge.values import Image, Probabilities
 
@@ -35,11 +35,11 @@ class OnnxRuntime:
             raise ModelError(f"expected a model with a card inside, found none in {path}; make one with export")
         self.card = ModelCard.from_json(properties[ONNX_KEY], path)
         given, taken = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        self._input, self.raw = given.name, self._session.run
+        self._input, self.invoke = given.name, self._session.run
         kind = np.uint8 if given.type == "tensor(uint8)" else given.type
         check_graph(path, self.card, given.shape, kind, taken.shape)
 
     def run(self, pixels: Image) -> Probabilities:
         """uint8 [size, size, 3] RGB -> float32 [labels]."""
-        values = self.raw(None, {self._input: pixels[None]})[0][0]
+        values = self.invoke(None, {self._input: pixels[None]})[0][0]
         return np.asarray(values, dtype=np.float32)

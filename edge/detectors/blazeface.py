@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.backends.litert import open_interpreter
-from edge.detector import largest_first
+from edge.detectors.base import largest_first
 from edge.detectors.blazeface_model import URL, model_file
 from edge.errors import ModelError
 from edge.opencv import cv2
@@ -35,7 +35,8 @@ class BlazeFace:
     """One interpreter with its tensors allocated."""
 
     name = "blazeface"
-    every = 5
+    detect_interval = 5
+    cores = 1
 
     def __init__(self, model: Path | None = None) -> None:
         path = model or model_file()
@@ -49,7 +50,7 @@ class BlazeFace:
         self._pixels = self._interpreter.tensor(given[0]["index"])
         self._regressors, self._scores = taken[regressors], taken[scores]
         self._anchors = _anchors()
-        self.raw = self._interpreter.invoke
+        self.invoke = self._interpreter.invoke
 
     def detect(self, image: Image) -> list[Face]:
         """Faces in a [height, width, 3] BGR or [height, width] grey picture, largest first, boxes in its pixels."""
@@ -71,7 +72,7 @@ class BlazeFace:
         np.multiply(rgb, np.float32(1 / 127.5), out=pixels)
         np.subtract(pixels, np.float32(1), out=pixels)
         del pixels
-        self.raw()
+        self.invoke()
         logits = self._interpreter.get_tensor(self._scores)[0, :, 0]
         seen = np.flatnonzero(logits >= np.log(MIN_SCORE / (1 - MIN_SCORE)))
         boxes = _decode(self._interpreter.get_tensor(self._regressors)[0, seen, :4], self._anchors[seen])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from edge.detector import largest_first
-from edge.errors import MissingExtra
+from edge.detectors.base import largest_first
+from edge.errors import MissingExtra, UsageError
 from edge.opencv import cv2
 from edge.preprocess import to_grey
 from edge.values import Box, Face, Image
@@ -26,13 +26,18 @@ class Haar:
     """OpenCV's frontal-face cascade."""
 
     name = "haar"
-    every = 10
+    detect_interval = 10
+    cores = 4
 
-    def __init__(self) -> None:
+    def __init__(self, model: Path | None = None) -> None:
+        if model is not None:
+            raise UsageError(
+                "expected no --detector-model with haar, which needs none; leave it out, or choose another --detector"
+            )
         folder = getattr(getattr(cv2, "data", None), "haarcascades", None)
         if folder is None or not hasattr(cv2, "CascadeClassifier"):
             raise MissingExtra(f"an OpenCV below 5 with Haar cascades (found {cv2.__version__})", "headless")
-        self.raw = cv2.CascadeClassifier(str(Path(folder) / "haarcascade_frontalface_default.xml")).detectMultiScale
+        self.invoke = cv2.CascadeClassifier(str(Path(folder) / "haarcascade_frontalface_default.xml")).detectMultiScale
 
     def detect(self, image: Image) -> list[Face]:
         """Faces in a [height, width, 3] BGR or [height, width] grey picture, largest first, boxes in its pixels."""
@@ -40,7 +45,7 @@ class Haar:
         scale = side / min(max(side, WORKING_SIDES[0]), WORKING_SIDES[1])
         grey = _resize(to_grey(image), scale, cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
         smallest = max(SMALLEST[0], round(max(grey.shape) * SMALLEST[1]))
-        return _faces(self.raw(grey, SCALE_STEP, NEIGHBOURS, minSize=(smallest, smallest)), scale)
+        return _faces(self.invoke(grey, SCALE_STEP, NEIGHBOURS, minSize=(smallest, smallest)), scale)
 
     def close(self) -> None:
         """Nothing to let go of."""

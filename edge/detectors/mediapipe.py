@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detector import largest_first
+from edge.detectors.base import largest_first
 from edge.detectors.blazeface import fer_face
 from edge.detectors.blazeface_model import model_file
 from edge.errors import EmotionError, MissingExtra, ModelError
@@ -20,7 +20,8 @@ class MediaPipe:
     """mediapipe's Tasks FaceDetector."""
 
     name = "mediapipe"
-    every = 5
+    detect_interval = 5
+    cores = 1
 
     def __init__(self, model: Path | None = None) -> None:
         try:
@@ -38,14 +39,14 @@ class MediaPipe:
                 self._detector = vision.FaceDetector.create_from_options(options)
         except (ValueError, RuntimeError, OSError) as error:
             raise ModelError(f"expected BlazeFace's model, mediapipe cannot load {path}") from error
-        self.raw = self._detector.detect
+        self.invoke = self._detector.detect
         with quiet():  # the first picture makes it talk
             self.detect(np.zeros((8, 8), np.uint8))
 
     def detect(self, image: Image) -> list[Face]:
         """Faces in a [height, width, 3] BGR or [height, width] grey picture, largest first, boxes in its pixels."""
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB if image.ndim == 3 else cv2.COLOR_GRAY2RGB)
-        found = self.raw(self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb))
+        found = self.invoke(self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb))
         faces = []
         for item in found.detections:
             box = item.bounding_box

@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from edge.errors import OutputError
-from edge.pipeline import Sink
+from edge.sinks.base import Sink
 from edge.values import Frame, Reading
 
 PICTURES, LINES = 8, 256  # how many frames may wait, with their pictures and without

@@ -38,7 +38,7 @@ def event(frame: Frame, readings: Sequence[Reading]) -> dict[str, Any]:
         for reading in readings
     ]
     named = {"file": frame.name} if frame.name else {}
-    trouble = {"trouble": frame.trouble} if frame.trouble else {}
+    trouble = {"trouble": frame.error} if frame.error else {}
     return {"frame": frame.index, "time": round(frame.time_s, 4), **named, "faces": faces, **trouble}
 
 
@@ -54,7 +54,7 @@ def rows(frame: Frame, readings: Sequence[Reading], labels: Sequence[str]) -> li
         for face in seen["faces"]
     ]
     nothing = [None] * (len(FACE_COLUMNS) + len(labels))
-    return [[seen["frame"], seen["time"], *face, frame.name, frame.trouble] for face in faces or [nothing]]
+    return [[seen["frame"], seen["time"], *face, frame.name, frame.error] for face in faces or [nothing]]
 
 
 def _standard_output() -> IO[str]:
@@ -148,10 +148,10 @@ class Console:
 
     def _camera(self, frame: Frame) -> Iterator[str]:
         """The camera's loss and its return, each once."""
-        if frame.trouble and self._lost_s is None:
+        if frame.error and self._lost_s is None:
             self._lost_s = frame.time_s
-            yield f"{frame.time_s:7.2f} s  {frame.trouble}"
-        elif not frame.trouble and self._lost_s is not None:
+            yield f"{frame.time_s:7.2f} s  {frame.error}"
+        elif not frame.error and self._lost_s is not None:
             yield f"{frame.time_s:7.2f} s  camera back after {frame.time_s - self._lost_s:.1f} s"
             self._lost_s = None
 

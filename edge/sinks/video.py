@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.errors import OutputError, UsageError
-from edge.files import whole_file
+from edge.files import atomic_write
 from edge.opencv import cv2
 from edge.values import Frame, Reading
 
@@ -98,8 +98,8 @@ class PictureFolder:
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         path = self._folder / (frame.name or f"{frame.index}.png")
         _, data = cv2.imencode(path.suffix, frame.image)
-        with whole_file(path) as beside:
-            beside.write_bytes(data.tobytes())
+        with atomic_write(path) as tmp:
+            tmp.write_bytes(data.tobytes())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         pass

@@ -88,7 +88,7 @@ class Reader:
 
 
 class Live(Source):
-    """The newest frame each time; while the camera is lost, two a second with `trouble` and the last picture.
+    """The newest frame each time; while the camera is lost, two a second with `error` and the last picture.
 
     `open_capture` makes the device, at the start and again after each loss. With `ends` (a recording that is played
     like a camera) the end of its pictures is the end of the source. Raises SourceError where no first picture comes.
@@ -137,9 +137,9 @@ class Live(Source):
             if self.idle:
                 self.idle()
 
-    def _frame(self, at_s: float, step: int, trouble: str | None = None) -> Frame:
+    def _frame(self, at_s: float, step: int, error: str | None = None) -> Frame:
         self._index += step
-        return Frame(self._index, at_s - self._start_s, at_s, self._image, trouble=trouble)
+        return Frame(self._index, at_s - self._start_s, at_s, self._image, error=error)
 
     def _is_lost(self, now_s: float) -> bool:
         """Once lost, only a new picture ends it."""

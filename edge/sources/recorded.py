@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge.demo import demo_images
 from edge.errors import SourceError
 from edge.opencv import cv2
 from edge.sources.base import Source
+from edge.sources.demo import demo_images
 from edge.values import Image
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}

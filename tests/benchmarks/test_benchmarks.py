@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import host, models, page, plots, report
 from benchmarks.__main__ import main
-from benchmarks.accuracy import judge
-from benchmarks.blocks import Heading, Picture, Table, Text, markdown, plain
-from benchmarks.worker import PEAK, open_worker
-from edge.classifier import SHIPPED
+from benchmarks.measure import models
+from benchmarks.measure.accuracy import judge
+from benchmarks.measure.worker import PEAK, open_worker
+from benchmarks.report import content, page, plots
+from benchmarks.report.blocks import Heading, Picture, Table, Text, markdown, plain
+from edge import host
+from edge.backend import SHIPPED
 from edge.errors import ModelError
 from tests.conftest import ROOT
 from train.data import load
@@ -121,7 +123,7 @@ def test_without_matplotlib_there_are_no_pictures_but_a_word(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert plots.draw(measured[1]) == {}
-    assert "matplotlib is not installed" in markdown(report.blocks(measured[1], {}))
+    assert "matplotlib is not installed" in markdown(content.blocks(measured[1], {}))
 
 
 def test_a_slower_and_worse_file_is_called_so(measured: tuple[Path, dict[str, Any]]) -> None:
@@ -130,14 +132,14 @@ def test_a_slower_and_worse_file_is_called_so(measured: tuple[Path, dict[str, An
     model["latency_ms"]["1"]["times_as_fast_as_base"] = {"value": 0.5, "ci95": [0.4, 0.6]}
     model["mcnemar_p"] = 0.001
     model["recall_change"]["fear"] = {"points": -40.0, "mcnemar_p": 0.02}
-    text = markdown(report.blocks(results, {}))
+    text = markdown(content.blocks(results, {}))
     assert "**slower here, 2.00 times its time**" in text
     assert "more than chance explains, McNemar's p = 0.001" in text
     assert "Hurt most: fear, recall -40.0 points (within chance, McNemar's p = 0.02)" in text, "the worst of seven"
     model["latency_ms"]["1"]["times_as_fast_as_base"] = {"value": 0.99, "ci95": [0.97, 1.01]}
     for change in model["recall_change"].values():
         change["points"] = 0.0
-    text = markdown(report.blocks(results, {}))
+    text = markdown(content.blocks(results, {}))
     assert "no difference in speed shown (0.97 to 1.01 times as fast)" in text
     assert "No emotion lost recall" in text
 
@@ -159,7 +161,7 @@ def test_what_makes_figures_doubtful_is_said(
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    assert words in markdown(report.blocks(results, {}))
+    assert words in markdown(content.blocks(results, {}))
 
 
 def test_the_fastest_of_the_truest_is_to_be_deployed() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import estimates
+from benchmarks.measure import estimates
 
 TRIALS = 200
 

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import limit, steadiness
+from benchmarks import steadiness
 from benchmarks.__main__ import main
-from benchmarks.child import open_child
-from benchmarks.peer import open_peer
-from edge.classifier import SHIPPED, Classifier, open_backend
-from edge.demo import demo_images
+from benchmarks.measure import limit
+from benchmarks.measure.child import open_child
+from benchmarks.measure.peer import open_peer
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.errors import SourceError
 from edge.meter import Meter
 from edge.pipeline import Pipeline
+from edge.sources.demo import demo_images
 from edge.values import Box, Face, Frame
 
 A, A_MOVED, B = Box(0, 0, 40, 40), Box(5, 0, 40, 40), Box(100, 100, 40, 40)
@@ -50,13 +52,13 @@ def test_boxes_agree_one_to_one(some: list[Box], others: list[Box], agree: bool)
 class Slow:
     """A detector that takes 3 ms, 2 of them in its library."""
 
-    name, every = "slow", 1
+    name, detect_interval, cores = "slow", 1, 1
 
     def __init__(self) -> None:
-        self.raw = lambda: time.sleep(0.002)
+        self.invoke = lambda: time.sleep(0.002)
 
     def detect(self, image: np.ndarray) -> list[Face]:
-        self.raw()
+        self.invoke()
         time.sleep(0.001)
         return []
 
@@ -81,9 +83,9 @@ def test_the_limit_is_the_raw_calls_alone() -> None:
 def test_the_limit_repeats_each_raw_call_of_the_loop() -> None:
     detector, classifier = open_detector("haar"), Classifier(open_backend(SHIPPED))
     counted: list[str] = []
-    search, invoke = detector.raw, classifier.backend.raw
-    detector.raw = lambda *args, **options: (counted.append("haar"), search(*args, **options))[1]
-    classifier.backend.raw = lambda: (counted.append("classify"), invoke())[1]
+    search, invoke = detector.invoke, classifier.backend.invoke
+    detector.invoke = lambda *args, **options: (counted.append("haar"), search(*args, **options))[1]
+    classifier.backend.invoke = lambda: (counted.append("classify"), invoke())[1]
     asked: list[range] = []
     peer = limit.measure(
         lambda: Pipeline(detector, classifier, Meter()), frames(20), 1, lambda part: (asked.append(part), [1.0] * 10)[1]
@@ -148,7 +150,7 @@ def test_the_steadiness_of_clips_is_told(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_pictures_are_no_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from edge.demo import PHOTOGRAPH
+    from edge.sources.demo import PHOTOGRAPH
 
     assert main(["--source", str(PHOTOGRAPH), "--out", str(tmp_path)]) == 2
     assert "expected a clip" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.backend import SHIPPED
 from edge.card import CARD_FILE, ModelCard, read_tflite_card
-from edge.classifier import SHIPPED
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.classifier import SHIPPED, Classifier, open_backend
-from edge.demo import PHOTOGRAPH
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
 from edge.detectors.haar import Haar
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
+from edge.sources.demo import PHOTOGRAPH
 from tests.conftest import shared
 from train.data import load
-from train.evaluate import predict
+from train.predict import predict
 
 SMILING = ["fer_justin.jpg", "sadtalker_happy.png", "spotimotion_happy.jpg"]
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.demo import PHOTOGRAPH, demo_images
-from edge.detector import Detector, open_detector
+from edge.detector import open_detector
 from edge.detectors import blazeface_model
+from edge.detectors.base import Detector
 from edge.detectors.blazeface import BlazeFace, fer_face, merge
 from edge.errors import EmotionError, MissingExtra, ModelError, UsageError
 from edge.opencv import cv2
+from edge.sources.demo import PHOTOGRAPH, demo_images
 from edge.values import Box
 from tests.conftest import ROOT, SHARED, shared
 
@@ -170,7 +171,7 @@ def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("name", "model", "said"),
     [
-        ("haar", ROOT / "README.md", "haar, which has none"),
+        ("haar", ROOT / "README.md", "haar needs no model file"),
         ("blazeface", ROOT / "README.md", "cannot load"),
         ("blazeface", ROOT / "edge" / "models" / "emotion_int8.tflite", "another network"),
         ("blazeface", ROOT / "none.tflite", "no model at"),

@@ -190,7 +190,7 @@ TROUBLE = "camera lost: no frame for 2 s, reopening"
 
 
 def lost_frame(index: int = 0, time_s: float = 0.0) -> Frame:
-    return replace(frame(index, time_s), trouble=TROUBLE)
+    return replace(frame(index, time_s), error=TROUBLE)
 
 
 class Unread(Pipeline):
@@ -198,7 +198,7 @@ class Unread(Pipeline):
         self.meter = Meter()
 
     def step(self, frame: Frame) -> list[Reading]:
-        assert frame.trouble is None, "a picture from before the loss was read as if it were live"
+        assert frame.error is None, "a picture from before the loss was read as if it were live"
         return [reading()]
 
 

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.classifier import SHIPPED, Classifier, open_backend
-from edge.demo import demo_images
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.preprocess import crop, to_input
+from edge.sources.demo import demo_images
 from tests.conftest import ROOT, shared
 
 FACES = 32
 READ_FACES = """
 import numpy as np
-from edge.classifier import SHIPPED, open_backend
+from edge.backend import SHIPPED, open_backend
 backend = open_backend(SHIPPED)
 np.save("outputs.npy", np.stack([backend.run(face) for face in np.load("faces.npy")]))
 """

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.classifier import SHIPPED
-from edge.demo import PHOTOGRAPH, demo_images
+from edge.backend import SHIPPED
 from edge.errors import ModelError, SourceError, UsageError
 from edge.fastest import fastest
 from edge.opencv import cv2
 from edge.reader import EmotionReader
+from edge.sources.demo import PHOTOGRAPH, demo_images
 
 
 def test_a_picture_is_read_in_three_lines() -> None:

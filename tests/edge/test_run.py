@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 import edge.run
-from edge.demo import PHOTOGRAPH
 from edge.opencv import cv2
+from edge.sources.demo import PHOTOGRAPH
 from tests.conftest import ROOT, shared
 
 HEADLESS = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}

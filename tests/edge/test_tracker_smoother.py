@@ -65,7 +65,7 @@ def test_a_name_stays_until_another_leads_clearly(shown: str, now: tuple[float, 
 class Scripted:
     """A detector whose boxes are told to it, frame by frame; it counts how often it was asked."""
 
-    name, every, raw = "scripted", 4, None
+    name, detect_interval, cores, invoke = "scripted", 4, 1, None
 
     def __init__(self, *frames: list[Box]) -> None:
         self.frames, self.now, self.asked = frames, 0, list[int]()
@@ -90,8 +90,8 @@ def scene(*boxes: Box) -> np.ndarray:
     return image
 
 
-def follow(detector: Scripted, *scenes: list[Box], every: int | None = None) -> list[dict[int, Box]]:
-    tracker, seen = Tracker(detector, every), []
+def follow(detector: Scripted, *scenes: list[Box], detect_interval: int | None = None) -> list[dict[int, Box]]:
+    tracker, seen = Tracker(detector, detect_interval), []
     for now, boxes in enumerate(scenes):
         detector.now = now
         seen.append({id_: face.box for id_, face in tracker.find(scene(*boxes)).items()})
@@ -104,7 +104,7 @@ def ids(seen: list[dict[int, Box]]) -> list[list[int]]:
 
 def test_ids_follow_faces_not_their_order() -> None:
     frames = ([LEFT, RIGHT], [RIGHT, LEFT_MOVED])
-    assert follow(Scripted(*frames), *frames, every=1) == [{1: LEFT, 2: RIGHT}, {1: LEFT_MOVED, 2: RIGHT}]
+    assert follow(Scripted(*frames), *frames, detect_interval=1) == [{1: LEFT, 2: RIGHT}, {1: LEFT_MOVED, 2: RIGHT}]
 
 
 def test_a_face_missed_for_a_moment_keeps_its_id() -> None:
@@ -119,7 +119,7 @@ def test_a_face_gone_for_long_is_a_new_one_and_ids_never_come_twice() -> None:
 
 def test_two_boxes_on_one_track_do_not_share_its_id() -> None:
     frames = ([LEFT], [LEFT_MOVED, LEFT])
-    assert follow(Scripted(*frames), *frames, every=1)[1] == {1: LEFT, 2: LEFT_MOVED}
+    assert follow(Scripted(*frames), *frames, detect_interval=1)[1] == {1: LEFT, 2: LEFT_MOVED}
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import keras
 import numpy as np
 import pytest
 
+from edge.backend import SHIPPED, open_backend
 from edge.card import ModelCard
-from edge.classifier import SHIPPED, open_backend
 from edge.errors import ParityError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.preprocess import to_input
-from export import calibrate, command, correct, onnx, tflite, verify
+from export import bias_correction, calibrate, exporter, onnx, tflite, verify
 from export.calibrate import Calibration
 from train.data import FaceSet, load
-from train.evaluate import keras_inputs, predict, predict_keras
+from train.predict import keras_inputs, predict, predict_keras
 from train.runs import load_model, newest_model, save_model
 from train.zoo import ARCHITECTURES, build
 
@@ -192,14 +192,14 @@ def test_every_network_of_the_zoo_passes_the_gate_in_every_form(arch: str, drawn
     model, faces = _taught(arch, load(drawn_data)["train"].take(np.arange(0, 224, 4))), load(drawn_data)["train"]
     faces = faces.take(np.arange(0, 224, 4))
     reference = predict_keras(model, faces.images)
-    found = correct.shifts(model, faces)
+    found = bias_correction.shifts(model, faces)
     for module in (tflite, onnx):
-        ranges = module.FORMAT.ranges(correct.corrected(model, found), faces)
+        ranges = module.FORMAT.ranges(bias_correction.corrected(model, found), faces)
         calibration = calibrate.Calibration("", calibrate.describe(faces), found, ranges)
         for precision in module.FORMAT.precisions:
             path = tmp_path / f"{precision}{module.FORMAT.suffix}"
             card = ModelCard(EMOTIONS, input_size=48, face_size=48, precision=precision, architecture=model.name)
-            content = module.convert(model, precision, calibration if precision in command.ROUNDED else None)
+            content = module.convert(model, precision, calibration if precision in exporter.ROUNDED else None)
             module.FORMAT.write(path, content, card)
             verify.compare(faces, reference, predict(path, faces.images)).check(precision, path)
     if arch == "mobilenet_v2":
@@ -222,7 +222,7 @@ def _taught(arch: str, faces: FaceSet) -> keras.Model:
 def test_bias_correction_gives_each_channel_its_mean_back(tiny_run: Path, drawn_data: Path) -> None:
     """With kernels rounded as int8 rounds them, the mean of each corrected channel is that of the float model."""
     model, faces = load_model(tiny_run / "model.keras"), calibrate.sample(load(drawn_data)["train"], 84)
-    mended = correct.corrected(model, correct.shifts(model, faces))
+    mended = bias_correction.corrected(model, bias_correction.shifts(model, faces))
     backbone, copy = model.get_layer("backbone"), mended.get_layer("backbone")
     convs = [layer for layer in backbone.layers if isinstance(layer, keras.layers.Conv2D)]
     probe = keras.Model(backbone.input, [conv.input for conv in convs])
@@ -231,7 +231,7 @@ def test_bias_correction_gives_each_channel_its_mean_back(tiny_run: Path, drawn_
     for conv, x in zip(convs, found, strict=True):
         norm = backbone.layers[backbone.layers.index(conv) + 1]
         before = np.asarray(norm(conv(x))).mean(axis=(0, 1, 2))
-        conv.kernel.assign(correct.rounded(conv))
+        conv.kernel.assign(bias_correction.rounded(conv))
         each = (norm(conv(x)), copy.get_layer(norm.name)(conv(x)))
         rounded, corrected = (np.asarray(values).mean(axis=(0, 1, 2)) for values in each)
         assert np.abs(rounded - before).max() > 1e-4

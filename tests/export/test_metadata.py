@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.backend import SHIPPED, open_backend
 from edge.card import read_tflite_card
-from edge.classifier import SHIPPED, open_backend
-from edge.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.preprocess import crop, to_input
+from edge.sources.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.values import Box
 
 

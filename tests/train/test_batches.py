@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge.classifier import open_backend
+from edge.backend import open_backend
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.values import Image, Probabilities
@@ -17,7 +17,7 @@ from tests.conftest import shared
 from train.augment import NONE, Augmentation
 from train.batches import Batches, one_hot, read_votes, targets
 from train.data import FaceSet, load
-from train.evaluate import predict_backend
+from train.predict import predict_backend
 from train.runs import Recipe, load_model
 from train.teachers import open_teacher
 
@@ -94,7 +94,7 @@ def test_a_teacher_may_have_its_labels_in_another_order(
 
     class Backwards:
         card = replace(backend.card, labels=EMOTIONS[::-1])
-        raw = backend.raw
+        raw = backend.invoke
 
         def run(self, pixels: Image) -> Probabilities:
             return backend.run(pixels)[::-1]

@@ -11,7 +11,7 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from tests.conftest import drawn_face
-from train.data import learn_and_choose, load, seen_in, split_of
+from train.data import load, seen_in, split_of, train_val_split
 from train.forms import CSV_LABELS
 
 
@@ -151,12 +151,12 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
 def test_without_public_faces_a_tenth_is_held_out_and_no_copy_is_on_both_sides(drawn_data: Path) -> None:
     train = load(drawn_data)["train"]
     twice = np.concatenate([np.arange(len(train))] * 2)
-    learn, choose = learn_and_choose({"train": train.take(twice)}, drawn_data)
+    learn, choose = train_val_split({"train": train.take(twice)}, drawn_data)
     assert len(learn) + len(choose) == 2 * len(train)
     assert np.bincount(choose.labels).tolist() == [6] * 7, "3 of 32, and their copies"
     assert choose.split == "held-out"
     assert not seen_in(choose, learn).any()
-    again = learn_and_choose({"train": train.take(twice)}, drawn_data)[1]
+    again = train_val_split({"train": train.take(twice)}, drawn_data)[1]
     assert (again.images == choose.images).all()
 
 

@@ -20,7 +20,7 @@ import pytest
 from edge.errors import ModelError
 from tests.conftest import ROOT, TINY_EPOCHS, draw_data_set, tiny_arguments
 from train.__main__ import main
-from train.fit import RunFolder, gave_up, plateau_rate
+from train.fit import RunFolder, plateau_rate, should_stop_early
 from train.runs import Recipe, checkpoint, load_model, read_arrays, read_history
 from train.zoo import build
 
@@ -135,8 +135,8 @@ def history(*accuracies: float) -> list[dict[str, float]]:
 def test_plateaus_and_patience_follow_from_the_history(accuracies: list[float], rate: float, ended: bool) -> None:
     recipe = Recipe(data="", schedule="plateau", rate=1e-3, final_rate=1e-4, patience=4)
     assert plateau_rate(history(*accuracies), recipe) == pytest.approx(rate)
-    assert gave_up(history(*accuracies), recipe) is ended
-    assert not gave_up(history(*accuracies), Recipe(data=""))
+    assert should_stop_early(history(*accuracies), recipe) is ended
+    assert not should_stop_early(history(*accuracies), Recipe(data=""))
 
 
 def test_a_plateau_halves_the_rate_and_patience_ends_the_run(drawn_data: Path, tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import estimates
-from benchmarks.worker import PEAK, Worker, open_worker, peak_products
-from edge.classifier import Backend, open_backend
+from benchmarks.measure import estimates
+from benchmarks.measure.worker import PEAK, Worker, open_worker, peak_products
+from edge.backend import open_backend
+from edge.backends.base import Backend
 from edge.fastest import BUDGET
 from edge.preprocess import to_input
 from edge.timing import WARM_UP

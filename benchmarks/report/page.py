@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks.blocks import Block, Heading, Picture, Table, Text
+from benchmarks.report.blocks import Block, Heading, Picture, Table, Text
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2330; --paper: #fff; --line: #d9dee7; --soft: #f4f6fa; --strong: #b3261e }

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.blocks import Picture
-from benchmarks.loop import STAGES
-from benchmarks.report import CERTAIN
-from benchmarks.tables import base_of, faces, frame
+from benchmarks.measure.loop import STAGES
+from benchmarks.report.blocks import Picture
+from benchmarks.report.content import CERTAIN
+from benchmarks.report.tables import base_of, faces, frame
 from edge.labels import EMOTIONS
 
 if TYPE_CHECKING:

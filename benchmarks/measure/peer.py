@@ -40,7 +40,9 @@ def open_peer(python: str, images: Sequence[Any]) -> Iterator[Callable[[range], 
 
     Raises SourceError where `python` is none, has no fer, or fer fails.
     """
-    from benchmarks.child import open_child  # not above: the peer's Python, which runs this file, does not see these
+    from benchmarks.measure.child import (
+        open_child,  # not above: the peer's Python, which runs this file, does not see these
+    )
     from edge.errors import SourceError
 
     def failed(why: str) -> SourceError:

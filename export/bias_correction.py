@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.values import Floats
 from train.data import FaceSet
-from train.evaluate import keras_inputs
+from train.predict import keras_inputs
 from train.runs import BACKBONE, SCALE
 
 if TYPE_CHECKING:

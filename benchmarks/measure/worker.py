@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.child import Child, open_child
-from edge.classifier import open_backend
+from benchmarks.measure.child import Child, open_child
+from edge.backend import open_backend
 from edge.errors import EmotionError, ModelError
-from edge.meter import resident_mb
+from edge.host import resident_mb
 from edge.values import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,7 @@ def open_worker(what: str, threads: int, faces: Path) -> Iterator[Worker]:
     """A process for a model file, or for PEAK; `faces` is a .npy file of its inputs. ModelError where it won't load."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **dict.fromkeys(BLAS_THREADS, str(threads))}
-    command = [sys.executable, "-m", "benchmarks.worker", what, str(threads), str(faces)]
+    command = [sys.executable, "-m", "benchmarks.measure.worker", what, str(threads), str(faces)]
 
     def died(why: str) -> ModelError:
         return ModelError(f"the process that timed {what} on {threads} thread(s) ended: {why}; try it alone")

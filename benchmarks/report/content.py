@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks import host, tables
-from benchmarks.blocks import Block, Heading, Picture, Text
-from benchmarks.loop import WIDEST
+from benchmarks.measure.loop import WIDEST
+from benchmarks.report import tables
+from benchmarks.report.blocks import Block, Heading, Picture, Text
+from edge import host
 from edge.labels import EMOTIONS
 
 Results = dict[str, Any]

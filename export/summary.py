@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge.backend import open_backend
 from edge.card import ModelCard
-from edge.classifier import open_backend
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.timing import time_inference
@@ -30,7 +30,7 @@ SLOWER = 1.02  # times float32's median; below it, two files count as equally fa
 
 
 @dataclass(frozen=True)
-class Proven:
+class ExportedFile:
     """A file that was proven and written."""
 
     path: Path
@@ -39,7 +39,7 @@ class Proven:
 
 
 def latencies(
-    form: Format, model: keras.Model, proven: Sequence[Proven], faces: Image, advance: Advance
+    form: Format, model: keras.Model, proven: Sequence[ExportedFile], faces: Image, advance: Advance
 ) -> list[float]:
     """Median ms of one inference on one thread: of float32 in this format, then of each file, all taking turns."""
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +54,7 @@ def latencies(
     return [float(np.median(values)) for values in times]
 
 
-def report(proven: Sequence[Proven], times: Sequence[float], held_on: str) -> None:
+def report(proven: Sequence[ExportedFile], times: Sequence[float], held_on: str) -> None:
     """Print the table, and the commands that run the files; `held_on` names the faces at hand."""
     base, own = times[0], times[1:]
     width = max(len(str(item.path)) for item in proven)

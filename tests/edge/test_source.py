@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge import camera
-from edge.camera import open_source
 from edge.errors import EmotionError, SourceError, UsageError
 from edge.opencv import cv2
+from edge.source import open_source, paced
 from edge.sources import capture, health, live, recorded
 from edge.sources.capture import CameraSettings
 from edge.sources.health import Health
@@ -107,12 +106,12 @@ def test_a_camera_that_is_lost_is_reported_reopened_and_goes_on(blocks: bool) ->
     source = Live("0", device)
     frames = until(source, lambda frames: any(frame.image[0, 0, 0] == 2 for frame in frames))
     first, *lost, back = frames
-    assert first.trouble is None
+    assert first.error is None
     assert lost
-    assert all(frame.trouble in (GONE, "camera lost: no frame for 0 s, reopening") for frame in lost)
-    assert (lost[0].trouble == GONE) == (not blocks)
+    assert all(frame.error in (GONE, "camera lost: no frame for 0 s, reopening") for frame in lost)
+    assert (lost[0].error == GONE) == (not blocks)
     assert all((frame.image == first.image).all() for frame in lost)
-    assert back.trouble is None
+    assert back.error is None
     assert [frame.index for frame in frames] == list(range(len(frames)))
     assert [frame.time_s for frame in frames] == sorted(frame.time_s for frame in frames)
     assert source.stats()["lost"]["times"] == 1
@@ -180,8 +179,8 @@ def test_a_real_stream_that_goes_down_comes_back(monkeypatch: pytest.MonkeyPatch
     server.shutdown()
     server.server_close()
     assert Stream.served == 2
-    assert frames[0].trouble is None is frames[-1].trouble
-    assert any(frame.trouble for frame in frames)
+    assert frames[0].error is None is frames[-1].error
+    assert any(frame.error for frame in frames)
     assert source.stats()["lost"]["times"] == 1
 
 
@@ -408,7 +407,7 @@ def test_realtime_plays_a_recording_as_a_camera_would(tmp_path: Path) -> None:
     assert source.dropped > 0
     assert frames[-1].index == 10
     assert len(frames) + source.dropped == 11
-    assert all(frame.trouble is None for frame in frames), "a recording of one picture is no camera that is stuck"
+    assert all(frame.error is None for frame in frames), "a recording of one picture is no camera that is stuck"
     cv2.imwrite(str(tmp_path / "a.png"), picture(1))
     with pytest.raises(UsageError, match="--realtime"):
         open_source(str(tmp_path / "a.png"), realtime=True)
@@ -467,5 +466,5 @@ def test_a_picture_that_was_taken_sideways_stands_upright(tmp_path: Path) -> Non
 def test_paced_frames_take_as_long_as_the_clip(tmp_path: Path) -> None:
     with open_source(str(make_video(tmp_path / "clip.avi", 6))) as source:
         start = time.monotonic()
-        assert len(list(camera.paced(source))) == 6
+        assert len(list(paced(source))) == 6
         assert time.monotonic() - start >= 5 / 25

@@ -12,7 +12,7 @@ from edge.errors import SourceError
 from edge.opencv import cv2
 from edge.values import Image
 
-PHOTOGRAPH = Path(__file__).parent / "assets" / "astronaut.jpg"
+PHOTOGRAPH = Path(__file__).resolve().parents[1] / "assets" / "astronaut.jpg"
 WIDTH, HEIGHT = 640, 480
 FACE_CENTRE = (224.0, 120.0)  # pixels in the photograph
 

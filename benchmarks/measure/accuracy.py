@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.classifier import Backend
+from edge.backends.base import Backend
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import FaceSet, seen_in
-from train.evaluate import predict_backend
 from train.metrics import mcnemar, report
+from train.predict import predict_backend
 from train.progress import Advance
 
 

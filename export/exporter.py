@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 from edge.arguments import ArgumentParser, whole
 from edge.card import ModelCard
 from edge.errors import DataError, UsageError, exit_status
-from edge.files import check_writable, whole_file
+from edge.files import atomic_write, check_writable
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.values import Probabilities
+from export.bias_correction import corrected, shifts
 from export.calibrate import FACES, Calibration, describe, read_calibration, sample
-from export.closing import TIMED_RUNS, Proven, latencies, report
-from export.correct import corrected, shifts
 from export.format import Format
+from export.summary import TIMED_RUNS, ExportedFile, latencies, report
 from export.verify import Parity, add_data, compare, validation_faces
-from train.data import FaceSet, learn_and_choose, load
-from train.evaluate import predict, predict_keras
+from train.data import FaceSet, load, train_val_split
 from train.extras import require, require_keras
 from train.forms import FACE_SIZE
+from train.predict import predict, predict_keras
 from train.progress import Advance, progress
 from train.runs import BACKBONE, load_model, newest_model
 
@@ -87,9 +87,9 @@ def export(form: Format, args: argparse.Namespace) -> int:
         reference = predict_keras(model, validation.images, stage("Keras model", len(validation)))
         proven = []
         for precision, out in outs.items():
-            prover = Prover(form, path, model, precision, calibration if precision in ROUNDED else None)
+            prover = Exporter(form, path, model, precision, calibration if precision in ROUNDED else None)
             parity = prover.write(out, validation, reference, stage(precision, 1 + len(validation)))
-            proven.append(Proven(out, precision, parity))
+            proven.append(ExportedFile(out, precision, parity))
         if calibration is not None and saved is None:
             calibration.save(_calibration_file(form, path))
         times = latencies(form, model, proven, validation.images, stage("latency", TIMED_RUNS))
@@ -126,7 +126,7 @@ def _calibrate(form: Format, args: argparse.Namespace, path: Path, model: keras.
     if args.data is None:
         raise DataError(f"expected faces to calibrate int8 on, or {file} of this model, found neither; give --data")
     check_writable(file)
-    learnt, _ = learn_and_choose(load(args.data, ("train", "public")), args.data)
+    learnt, _ = train_val_split(load(args.data, ("train", "public")), args.data)
     faces = sample(learnt, args.calibration_faces or FACES)
     with quiet():
         found = shifts(model, faces)
@@ -138,7 +138,7 @@ def sha256(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Prover:
+class Exporter:
     """One conversion of one model."""
 
     form: Format
@@ -152,12 +152,12 @@ class Prover:
         with quiet():
             content = self.form.convert(self.model, self.precision, self.calibration)
         advance()
-        with whole_file(out) as beside:
-            self.form.write(beside, content, self._card({}))
-            parity = compare(validation, reference, predict(beside, validation.images, advance))
+        with atomic_write(out) as tmp:
+            self.form.write(tmp, content, self._card({}))
+            parity = compare(validation, reference, predict(tmp, validation.images, advance))
             parity.check(self.precision, out)
             parity = self._on_record(parity, hashlib.sha256(content).hexdigest())
-            self.form.write(beside, content, self._card(parity.to_json()))
+            self.form.write(tmp, content, self._card(parity.to_json()))
         return parity
 
     def _card(self, validation: dict[str, Any]) -> ModelCard:
@@ -195,11 +195,3 @@ def multiply_adds(model: keras.Model) -> int:
             places = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer
             total += places * math.prod(layer.kernel.shape)
     return total
-
-
-def serving_model(model: keras.Model, dtype: str) -> keras.Model:
-    """The model for one face at a time, [1, size, size, 3]; the cast of uint8 pixels is part of the graph."""
-    import keras
-
-    pixels = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype=dtype, name="pixels")
-    return keras.Model(pixels, model(keras.ops.cast(pixels, "float32")), name=model.name)

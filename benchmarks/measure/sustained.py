@@ -6,9 +6,9 @@ import time
 from itertools import count
 from typing import Any
 
-from benchmarks import host
-from benchmarks.loop import Cell, Clip, pipeline, scene
-from edge.meter import resident_mb
+from benchmarks.measure.loop import Cell, Clip, pipeline, scene
+from edge import host
+from edge.host import resident_mb
 from edge.values import Frame
 from train.progress import Advance
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.estimates import Floats
+from benchmarks.measure.estimates import Floats
 from edge.pipeline import Pipeline
 from edge.values import Frame
 
@@ -77,16 +77,16 @@ def _record(pipeline: Pipeline, frames: Sequence[Frame]) -> list[Calls]:
 
 @contextlib.contextmanager
 def _overheard(owner: Any, calls: Calls) -> Iterator[None]:
-    """Keep what `owner.raw` is called with, and let it through."""
-    raw = owner.raw
+    """Keep what `owner.invoke` is called with, and let it through."""
+    invoke = owner.invoke
 
     def call(*args: Any, **options: Any) -> Any:
         kept = [value.copy() if isinstance(value, np.ndarray) else value for value in args]
-        calls.append(lambda: raw(*kept, **options))
-        return raw(*args, **options)
+        calls.append(lambda: invoke(*kept, **options))
+        return invoke(*args, **options)
 
-    owner.raw = call
+    owner.invoke = call
     try:
         yield
     finally:
-        owner.raw = raw
+        owner.invoke = invoke

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.blocks import Table
-from benchmarks.loop import STAGES
+from benchmarks.measure.loop import STAGES
+from benchmarks.report.blocks import Table
 from edge.labels import EMOTIONS
 
 Results = dict[str, Any]

@@ -22,15 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import estimates, limit
-from benchmarks.peer import open_peer
-from edge.camera import open_source
+from benchmarks.measure import estimates, limit
+from benchmarks.measure.peer import open_peer
 from edge.classifier import Classifier
-from edge.detector import Detector, default_cores
+from edge.detector import set_cores
+from edge.detectors.base import Detector
 from edge.errors import SourceError
 from edge.meter import Meter
 from edge.opencv import cv2
 from edge.pipeline import Pipeline, loop
+from edge.source import open_source
 from edge.sources.base import Source
 from edge.sources.capture import Playback
 from edge.sources.live import Live
@@ -176,7 +177,7 @@ def live(cell: Cell, clip: Clip) -> dict[str, Any]:
 
 def pipeline(cell: Cell) -> Pipeline:
     """The cell's pipeline, with no memory, and OpenCV on as many cores as its detector likes."""
-    cv2.setNumThreads(default_cores(cell.detector.name))
+    set_cores(cell.detector)
     return Pipeline(cell.detector, cell.classifier, Meter())
 
 

@@ -1,0 +1,38 @@
+"""Define what a runtime with a model loaded must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from edge.card import ModelCard
+from edge.errors import ModelError
+from edge.values import Image, Probabilities
+
+
+class Backend(Protocol):
+    """One runtime with one model loaded."""
+
+    name: str
+    card: ModelCard
+    invoke: Callable[..., Any]  # the library call inside, which the benchmarks time alone
+
+    def __init__(self, path: Path, threads: int) -> None: ...
+
+    def run(self, pixels: Image) -> Probabilities:
+        """uint8 [size, size, 3] RGB -> float32 [labels]."""
+        ...
+
+
+def check_graph(
+    path: Path, card: ModelCard, input_shape: Iterable[int], input_type: object, output_shape: Iterable[int]
+) -> None:
+    """Raise ModelError unless the graph is what its card says: uint8 [1, size, size, 3] -> [1, labels]."""
+    expected = [1, card.input_size, card.input_size, 3]
+    if list(output_shape) != [1, len(card.labels)]:
+        raise ModelError(f"expected {len(card.labels)} outputs, one a label, in {path}, found {list(output_shape)}")
+    if list(input_shape) != expected or input_type != np.uint8:
+        raise ModelError(f"expected an input uint8 {expected} in {path}, found {input_type} {list(input_shape)}")

@@ -1,0 +1,16 @@
+"""Build the graph that is exported: one face at a time, uint8 pixels in, probabilities out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
+
+
+def serving_model(model: keras.Model, dtype: str) -> keras.Model:
+    """The model for one face at a time, [1, size, size, 3]; the cast of uint8 pixels is part of the graph."""
+    import keras
+
+    pixels = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype=dtype, name="pixels")
+    return keras.Model(pixels, model(keras.ops.cast(pixels, "float32")), name=model.name)
