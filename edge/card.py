@@ -1,7 +1,7 @@
-"""What a model file says of itself: whoever opens it needs nothing else.
+"""Define the model card: the metadata inside a model file that make it self-contained.
 
-In a .tflite file the card is `card.json` in the zip archive behind the flatbuffer (`labels.txt` beside it), which the
-standard TFLite metadata names as its associated files (see export.flatbuffer); in an .onnx file it is the entry `card`
+In a .tflite file the card is `card.json` in the zip archive appended to the flatbuffer, next to `labels.txt`. The
+standard TFLite metadata list both as associated files (see export.flatbuffer). In an .onnx file it is the entry `card`
 of metadata_props.
 """
 
@@ -15,13 +15,15 @@ from typing import Any
 
 from edge.errors import ModelError
 
-LARGEST = 1024  # pixels
-CARD_FILE, LABELS_FILE, ONNX_KEY = "card.json", "labels.txt", "card"
+MAX_SIZE = 1024  # pixels
+CARD_FILE = "card.json"
+LABELS_FILE = "labels.txt"
+ONNX_KEY = "card"
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """The contract between a model file and whoever runs it; sizes in pixels."""
+    """Describe a model to the code that runs it; sizes in pixels. Raises ModelError for values out of range."""
 
     labels: tuple[str, ...]
     input_size: int
@@ -43,32 +45,33 @@ class ModelCard:
             raise ModelError(f"expected a card with distinct labels, found {self.labels}")
         if not isinstance(self.crop_margin, (int, float)) or not 0 <= self.crop_margin < 10:
             raise ModelError(f"expected a crop margin from 0 to below 10, found {self.crop_margin!r}")
-        if min(self.input_size, self.face_size) < 1 or max(self.input_size, self.face_size) > LARGEST:
-            raise ModelError(f"expected sizes of 1 to {LARGEST}, found input {self.input_size}, face {self.face_size}")
+        if min(self.input_size, self.face_size) < 1 or max(self.input_size, self.face_size) > MAX_SIZE:
+            raise ModelError(f"expected sizes of 1 to {MAX_SIZE}, found input {self.input_size}, face {self.face_size}")
         accuracy = self.validation.get("accuracy", 0) if isinstance(self.validation, dict) else None
         if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:
-            raise ModelError(f"expected a validation with an accuracy of 0 to 1, if any, found {self.validation!r}")
+            raise ModelError(f"expected a validation accuracy from 0 to 1, if any, found {self.validation!r}")
         if self.macs is not None and (not isinstance(self.macs, int) or self.macs < 1):
-            raise ModelError(f"expected a positive number of multiply-adds, if any, found {self.macs!r}")
+            raise ModelError(f"expected a positive number of multiply-adds (macs), if any, found {self.macs!r}")
         if self.colour != "grey":
             raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r}")
 
     def to_json(self) -> str:
+        """Return the card as JSON."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> ModelCard:
-        """Parse a card; unknown fields (of a later version) are passed over. Raises ModelError on garbage."""
+        """Parse a card; ignore unknown fields, which a later version may add. Raises ModelError for a damaged card."""
         try:
             values = json.loads(text)
-            known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
-            return cls(**{**known, "labels": tuple(values["labels"])})
+            arguments = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+            return cls(**{**arguments, "labels": tuple(values["labels"])})
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"damaged card in {path}: {error}; export the model again") from error
 
 
 def read_tflite_card(path: Path) -> ModelCard:
-    """The card inside a .tflite file; ModelError where there is none."""
+    """Return the card of a .tflite file. Raises ModelError if it has none."""
     try:
         with zipfile.ZipFile(path) as archive:
             return ModelCard.from_json(archive.read(CARD_FILE).decode(), path)

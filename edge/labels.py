@@ -1,7 +1,8 @@
-"""The seven emotions, in the one order that the whole project uses.
+"""Define the seven emotions, in the one order that the whole project uses.
 
-The order is alphabetical, which is also what Keras and Kaggle's class folders give. It is *not* the order of the
-original fer2013.csv (see `train.data.CSV_LABELS`), and it travels inside every exported model file.
+The order is alphabetical, as in Keras and in Kaggle's class folders. It differs from the original fer2013.csv (see
+`train.data.CSV_LABELS`), and it is stored in every exported model file.
 """
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+UNCERTAIN = "uncertain"  # the label of a face on which no emotion is probable enough

@@ -1,81 +1,191 @@
-"""The command line of edge/run.py."""
+"""Parse the command line of `edge-emotion run`."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
-from edge.backend import BACKENDS, SHIPPED
+from edge.backend import MAX_THREADS, SHIPPED
 from edge.detector import DETECTORS
 from edge.errors import UsageError
 from edge.files import check_writable
-from edge.sinks.video import CODECS
+from edge.sink import SINKS, Output
+from edge.sinks.events import check_text_file
 from edge.smoother import UNCERTAIN_BELOW
-from edge.sources.recorded import PICTURES
+from edge.sources.base import CameraSettings
 
-READ = {*PICTURES, *CODECS, *BACKENDS}  # suffixes of what is read, be it in a folder or glob: no text goes there
+DEFAULT_SOURCE = "0"
+ALTERNATIVES = {  # options that people try -> the one that they mean
+    "--camera": "--source",
+    "--device": "--source",
+    "--image": "--source",
+    "--input": "--source",
+    "--video": "--source",
+    "--output": "--record",
+    "--save": "--record",
+}
 
 
-def parse(description: str | None, argv: list[str] | None) -> argparse.Namespace:
-    """The arguments, each checked by itself."""
-    parser = ArgumentParser("edge/run.py", description)
-    parser.add_argument(
-        "--source",
-        default="0",
-        help="a camera's number, /dev/videoN, picamera, a URL, a video, a picture, a folder or 'glob' of them, demo",
+@dataclass(frozen=True)
+class RunOptions:
+    """Hold the options of a run; None leaves the choice to the part that it is for."""
+
+    source: str
+    camera: CameraSettings
+    realtime: bool
+    model: Path
+    detector: str
+    detector_model: Path | None
+    detect_interval: int | None  # frames
+    uncertain_below: float  # probability
+    threads: int | None
+    display: bool
+    outputs: tuple[Output, ...]
+    stats: Path | None
+    max_frames: int | None
+
+    @property
+    def writes_to_stdout(self) -> bool:
+        """Return whether standard output carries data, so that messages must go elsewhere."""
+        return any(output.target == "-" for output in self.outputs)
+
+
+def parse_args(description: str | None, argv: Sequence[str] | None = None) -> RunOptions:
+    """Parse the options, each checked by itself; a wrong one ends the program with one line and status 2."""
+    parser = _parser(description)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error(_unrecognized(unknown[0], args.positional_source))
+    if args.positional_source is not None and args.source is not None:
+        parser.error(f"expected one source, found {args.positional_source} and --source {args.source}")
+    return RunOptions(
+        source=args.source or args.positional_source or DEFAULT_SOURCE,
+        camera=CameraSettings(args.resolution, args.fps, args.fourcc),
+        realtime=args.realtime,
+        model=args.model,
+        detector=args.detector,
+        detector_model=args.detector_model,
+        detect_interval=args.detect_every,
+        uncertain_below=args.uncertain_below,
+        threads=args.threads,
+        display=not args.no_display,
+        outputs=tuple(_outputs(args)),
+        stats=args.stats,
+        max_frames=args.max_frames,
     )
-    parser.add_argument("--resolution", type=resolution, metavar="WxH", help="asked of the camera, as 1280x720")
-    parser.add_argument("--fps", type=positive, help="asked of the camera")
-    parser.add_argument("--fourcc", type=fourcc, help="pixel format asked of the camera: MJPG is often the quickest")
-    parser.add_argument("--realtime", action="store_true", help="play a video as a camera would, dropping frames")
+
+
+def _parser(description: str | None) -> ArgumentParser:
+    parser = ArgumentParser(_program(), description)
+    _add_inputs(parser)
+    _add_models(parser)
+    _add_outputs(parser)
+    return parser
+
+
+def _program() -> str:
+    """Return the command as the user typed it."""
+    return {"run.py": "python edge/run.py", "__main__.py": "python -m edge"}.get(Path(sys.argv[0]).name, "edge-emotion")
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    sources = "camera number, /dev/videoN, picamera, URL, video, picture, folder or 'glob' of pictures, or demo"
+    parser.add_argument("positional_source", nargs="?", metavar="SOURCE", help=f"{sources} (default: {DEFAULT_SOURCE})")
+    parser.add_argument("--source", help="the same as an option")
+    parser.add_argument("--resolution", type=resolution, metavar="WxH", help="requested of the camera, as 1280x720")
+    parser.add_argument("--fps", type=positive, help="requested of the camera")
+    parser.add_argument("--fourcc", type=fourcc, help="pixel format requested of the camera; MJPG is often the fastest")
+    parser.add_argument("--realtime", action="store_true", help="play a video like a camera, dropping frames")
+    parser.add_argument("--max-frames", type=whole(1), metavar="N", help="stop after this many frames")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
         default=SHIPPED,
-        help=".tflite or .onnx file made by export; auto or a folder: the fastest of those nearly as true as the best",
+        help=".tflite or .onnx file; auto or a folder: the fastest one nearly as accurate as the best",
     )
     parser.add_argument(
-        "--detector", default="auto", choices=["auto", *DETECTORS], help="auto: blazeface, if its model is at hand"
+        "--detector", default="auto", choices=["auto", *DETECTORS], help="auto: the best one that runs here"
     )
-    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's model file")
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="model file of the detector")
     parser.add_argument(
-        "--detect-every", type=whole(1), metavar="N", help="frames; on those between, faces are followed"
+        "--detect-every", type=whole(1), metavar="N", help="frames from one detection to the next; tracked in between"
     )
+    parser.add_argument(
+        "--threads",
+        type=whole(1, MAX_THREADS),
+        metavar="N",
+        help="cores to use; by default 1 to classify and up to 4 to detect",
+    )
+    parser.add_argument(
+        "--uncertain-below",
+        type=fraction,
+        default=UNCERTAIN_BELOW,
+        metavar="P",
+        help="probability below which a face is labelled uncertain",
+    )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the outputs. Each but --no-display and --stats is named like its row of SINKS."""
     parser.add_argument("--no-display", action="store_true", help="show no window")
-    parser.add_argument(
-        "--record", type=Path, metavar="OUT", help="annotated video, or a folder where the source is pictures"
-    )
+    parser.add_argument("--record", metavar="OUT", help="annotated video, or a folder if the source is pictures")
     parser.add_argument(
         "--events",
         metavar="FILE|-",
         action="append",
-        default=[],
-        help="JSON lines, one a frame, or with a name in .csv a row a face; may be given again",
+        help="JSON lines, one a frame; CSV, one row a face, if the name ends in .csv; may be repeated",
     )
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
-    parser.add_argument("--max-frames", type=whole(1), metavar="N", help="end after so many frames")
-    parser.add_argument(
-        "--threads", type=whole(1, 64), metavar="N", help="cores to use; if not given, 1 to classify, up to 4 to detect"
-    )
-    parser.add_argument(
-        "--uncertain-below", type=fraction, default=UNCERTAIN_BELOW, metavar="P", help="probability of an emotion"
-    )
-    return parser.parse_args(argv)
 
 
-def check_outputs(args: argparse.Namespace) -> None:
-    """Refuse outputs that cannot be written, or that would fall upon what is read or upon each other."""
-    if args.stats is not None:
-        check_writable(args.stats)
-    source = Path(args.source)
-    taken = {path.resolve() for path in (source, source.parent, args.model, args.detector_model) if path}
-    events = [("--events", Path(events)) for events in args.events if events != "-"]
-    for name, output in [("--record", args.record), *events, ("--stats", args.stats)]:
-        if output is not None and output.resolve() in taken:
-            raise UsageError(f"expected {name} apart from the source, the models and other outputs, found {output}")
-        if name != "--record" and output is not None and output.suffix.lower() in READ:
-            raise UsageError(f"expected {name} with a name unlike a picture's, video's or model's, found {output}")
-        taken |= {output.resolve()} if output is not None else set()
-    if args.events.count("-") > 1:
-        raise UsageError("expected --events - once, found it again; leave one out")
+def _outputs(args: argparse.Namespace) -> list[Output]:
+    """Return the outputs that the options name, in the order of SINKS."""
+    outputs = []
+    for name in SINKS:
+        value = getattr(args, name.replace("-", "_"), None)
+        targets = value if isinstance(value, list) else [value]
+        outputs += [Output(name, str(target)) for target in targets if target is not None]
+    return outputs
+
+
+def _unrecognized(option: str, value: str | None) -> str:
+    """Return the message for an unknown argument, with the option that was probably meant.
+
+    `value` is what was taken as the source: in `--camera 0`, it is the unknown option's value.
+    """
+    if not option.startswith("-"):
+        return f"expected one source, found {value} and {option}; give a folder or a quoted 'folder/*.jpg'"
+    name, _, own_value = option.partition("=")
+    matches = get_close_matches(name, ALTERNATIVES, n=1, cutoff=0.8)
+    if not matches:
+        return f"unrecognized arguments: {option}"
+    hint = f"{ALTERNATIVES[matches[0]]} {own_value or value or ''}".strip()
+    return f"unrecognized arguments: {option}; did you mean {hint}?"
+
+
+def check_outputs(options: RunOptions) -> None:
+    """Refuse outputs that would overwrite an input or each other, and statistics that cannot be written.
+
+    Raises UsageError or OutputError.
+    """
+    source = Path(options.source)
+    used = {path.resolve() for path in (source, source.parent, options.model, options.detector_model) if path}
+    targets = [(f"--{output.name}", output.target) for output in options.outputs]
+    if options.stats is not None:
+        check_writable(options.stats)
+        targets.append(("--stats", str(options.stats)))
+    for option, target in targets:
+        path = Path(target).resolve()
+        if path in used:
+            raise UsageError(f"expected {option} other than the source, the models and other outputs, found {target}")
+        used.add(path)
+    if options.stats is not None:
+        check_text_file("--stats", options.stats)

@@ -1,8 +1,14 @@
-"""Emotions of the faces in a picture, in three lines.
+"""Read the emotions of faces from Python.
 
-from edge.reader import EmotionReader
-for reading in EmotionReader().read("photo.jpg"):
+from edge import EmotionReader, annotate
+
+reader = EmotionReader()
+for reading in reader.read("photo.jpg"):
     print(reading)                                  # happy 89% at 231,63 181x181
+    print(reading.probabilities["happy"])           # 0.89...
+
+readings = reader.follow(frame, seconds)            # a video, frame by frame
+image = annotate(frame, readings)                   # a copy with boxes, labels and bars drawn in
 """
 
 from __future__ import annotations
@@ -16,17 +22,21 @@ import numpy as np
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
 from edge.detector import open_detector
-from edge.errors import UsageError
+from edge.errors import SourceError, UsageError
 from edge.meter import Meter
 from edge.pipeline import Pipeline
-from edge.sources.recorded import read_picture
+from edge.sources.pictures import read_picture
 from edge.values import Frame, Image, Reading
 
 
 class EmotionReader:
-    """Detector and classifier, opened once.
+    """Find faces and classify their emotions.
 
-    `detector` is auto, haar, blazeface or mediapipe; `detector_model` is BlazeFace's file. Raises EmotionError.
+    `model` is a .tflite or .onnx file; `detector` is auto, haar, blazeface or mediapipe; `detector_model` is the model
+    file of a detector that needs one; `threads` is the number of cores for the classifier, 1 to 64.
+
+    Raises subclasses of EmotionError: UsageError for a wrong argument, ModelError for a model file that is missing or
+    damaged, MissingExtra for a package that is not installed.
     """
 
     def __init__(
@@ -36,12 +46,13 @@ class EmotionReader:
         detector_model: Path | str | None = None,
         threads: int = 1,
     ) -> None:
-        finder = open_detector(detector, Path(detector_model) if detector_model else None)
-        self._pipeline = Pipeline(finder, Classifier(open_backend(Path(model), threads)), Meter())
-        self._frames = 0
+        classifier = Classifier(open_backend(Path(model), threads))
+        face_detector = open_detector(detector, Path(detector_model) if detector_model else None)
+        self._pipeline = Pipeline(face_detector, classifier, Meter())
+        self._next_index = 0
 
     def close(self) -> None:
-        """Let go of what the detector holds."""
+        """Release what the detector holds."""
         self._pipeline.detector.close()
 
     def __enter__(self) -> EmotionReader:
@@ -51,20 +62,37 @@ class EmotionReader:
         self.close()
 
     def read(self, picture: Path | str | Image) -> list[Reading]:
-        """The faces of a picture: a file, or uint8 [height, width, 3] BGR or [height, width] grey; largest first."""
-        image = read_picture(Path(picture)) if isinstance(picture, (str, Path)) else _checked(picture)
+        """Read the faces of a picture, largest first.
+
+        `picture` is a file, or uint8 [height, width, 3] BGR or [height, width] grey. Raises SourceError for a file that
+        is missing or no picture, UsageError for another kind of array.
+        """
+        image = _load(Path(picture)) if isinstance(picture, (str, Path)) else _checked(picture)
         return self._pipeline.step(Frame(0, 0.0, time.monotonic(), image, name="picture"))
 
     def follow(self, image: Image, time_s: float) -> list[Reading]:
-        """The faces of a video's next frame, `time_s` seconds from its start: ids, steadied over time."""
-        self._frames += 1
-        return self._pipeline.step(Frame(self._frames - 1, time_s, time.monotonic(), _checked(image)))
+        """Read the faces of the next frame of a video: with ids, and smoothed over time.
+
+        `time_s` is in seconds from the start of the video. Raises UsageError for an array that is no picture.
+        """
+        frame = Frame(self._next_index, time_s, time.monotonic(), _checked(image))
+        self._next_index += 1
+        return self._pipeline.step(frame)
+
+
+def _load(path: Path) -> Image:
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise SourceError(f"expected a picture file, but {path} {problem}; check the path")
+    return read_picture(path)
 
 
 def _checked(image: Image) -> Image:
-    """The picture, or UsageError: another type's or shape's values would be read, and mean nothing."""
+    """Return the picture; raise UsageError for another type or shape, whose values would be misread."""
     shape = getattr(image, "shape", ())
     if getattr(image, "dtype", None) != np.uint8 or 0 in shape or (len(shape) != 2 and shape[2:] != (3,)):
-        found = f"{getattr(image, 'dtype', type(image).__name__)} {list(shape)}"
-        raise UsageError(f"expected a picture uint8 [height, width, 3] BGR or [height, width] grey, found {found}")
+        description = f"{getattr(image, 'dtype', type(image).__name__)} {list(shape)}"
+        raise UsageError(
+            f"expected a picture uint8 [height, width, 3] BGR or [height, width] grey, found {description}"
+        )
     return image

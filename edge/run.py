@@ -1,10 +1,13 @@
 """Read emotions from faces, live or recorded.
 
-python edge/run.py                                     the first camera, in a window
-python edge/run.py --source demo                       no camera needed
-python edge/run.py --source 0 --resolution 1280x720 --fps 30 --fourcc MJPG
-python edge/run.py --source clip.mp4 --record out.mp4 --events out.jsonl --events out.csv
-python edge/run.py --source 'photos/*.jpg' --no-display --events -
+edge-emotion                          the first camera, in a window
+edge-emotion demo                     no camera needed
+edge-emotion 0 --resolution 1280x720 --fps 30 --fourcc MJPG
+edge-emotion clip.mp4 --record out.mp4 --events out.jsonl --events out.csv
+edge-emotion 'photos/*.jpg' --no-display --events -
+edge-emotion --version
+
+`python -m edge` and, in a checkout, `python edge/run.py` are the same command.
 """
 
 from __future__ import annotations
@@ -12,169 +15,155 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-if __package__ in (None, ""):  # `python edge/run.py`: put the project on the path in place of edge/
+if __name__ == "__main__" and not __package__:  # `python edge/run.py` puts edge/ on the path in place of the project
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-import argparse
 import contextlib
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from edge.backend import SHIPPED, open_backend
-from edge.backends.base import Backend
+from edge.auto_model import OpenModel, open_model
 from edge.classifier import Classifier
 from edge.detector import open_detector, set_cores
-from edge.errors import UsageError, exit_status
-from edge.fastest import fastest
+from edge.errors import exit_status
 from edge.files import write_json
 from edge.host import resident_mb
 from edge.meter import Meter
-from edge.options import check_outputs, parse
+from edge.options import RunOptions, check_outputs, parse_args
 from edge.pipeline import Pipeline, loop
-from edge.sinks.background import Background
-from edge.sinks.events import Console, Events
-from edge.sinks.video import PictureFolder, VideoFile
-from edge.sinks.window import Window, unavailable
+from edge.sink import Output, is_watched, open_sinks, poll
+from edge.sinks.base import Sink
+from edge.sinks.window import window_unavailable
 from edge.source import open_source, paced
 from edge.sources.base import Source
-from edge.sources.capture import CameraSettings
 from edge.values import Frame
 
-DEMO_RECORDING = Path("demo.mp4")
+DEMO_RECORDING = "demo.mp4"
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    return parse(__doc__, argv)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    options = parse_args(__doc__, argv)
+    return exit_status(lambda: run(options))
 
 
-def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_status(lambda: run(args))
-
-
-def run(args: argparse.Namespace) -> int:
-    """Open everything, loop, close everything, tell how fast it was."""
-    check_outputs(args)
-    cores, args.threads = args.threads, args.threads or 1
-    classifier = Classifier(_open_model(args))
-    no_window = "--no-display" if args.no_display else unavailable()
-    meter = Meter()
-    detector = open_detector(args.detector, args.detector_model)
-    set_cores(detector, cores)
-    pipeline = Pipeline(detector, classifier, meter, args.detect_every, args.uncertain_below)
-    asked = CameraSettings(args.resolution, args.fps, args.fourcc)
+def run(options: RunOptions) -> int:
+    """Open everything, loop, close everything, report the speed; return 2 if pictures were skipped, else 0."""
+    check_outputs(options)
+    model = open_model(options.model, options.threads or 1)
+    if model.reason:
+        _report(options, model.reason)
+    detector = open_detector(options.detector, options.detector_model)
+    set_cores(detector, options.threads)
+    pipeline = Pipeline(detector, Classifier(model.backend), Meter(), options.detect_interval, options.uncertain_below)
+    outputs, message = choose_outputs(options)
+    watched = is_watched(outputs)
     with (
         contextlib.closing(detector),
-        open_source(args.source, no_window is None, args.realtime, asked) as source,
+        open_source(options.source, watched, options.realtime, options.camera) as source,
         stop_on_signals(source.stop),
     ):
         if source.notice:
             print(source.notice, file=sys.stderr)
-        outputs = list(_sinks(args, source, no_window, classifier.card.labels))
-        _tell(args, f"{detector.name} finds the faces, {args.model.name} reads them")
+        if message:
+            _report(options, message)
+        sinks = open_sinks(outputs, source, model.backend.card.labels)
+        source.idle = lambda: poll(sinks)
+        _report(options, f"face detector: {detector.name}, model: {model.path.name}")
         try:
-            with contextlib.ExitStack() as closing:
-                sinks = [closing.enter_context(sink) for sink in outputs]
-                loop(_limited(source if no_window else paced(source), args.max_frames), pipeline, sinks)
-        finally:  # also when an output fails: the summary of what was seen until then is not lost
-            if meter.frames:
-                _report(args, source, pipeline, outputs)
+            with contextlib.ExitStack() as stack:
+                for sink in sinks:
+                    stack.enter_context(sink)
+                loop(_first(options.max_frames, paced(source) if watched else source), pipeline, sinks)
+        finally:  # also when an output fails, so that the statistics of the frames before are not lost
+            if pipeline.meter.frames:
+                _finish(options, statistics(options, model, source, pipeline, sinks))
     return 2 if source.skipped else 0
 
 
-def _open_model(args: argparse.Namespace) -> Backend:
-    """The model asked for; where it is to be chosen, `args.model` becomes the chosen one, and the choice is told."""
-    if args.model != Path("auto") and not args.model.is_dir():
-        return open_backend(args.model, args.threads)
-    folder = args.model if args.model.is_dir() else SHIPPED.parent
-    args.model, backend, why = fastest(folder, args.threads)
-    _tell(args, why)
-    return backend
-
-
-def _tell(args: argparse.Namespace, line: str) -> None:
-    """A line for people, kept apart from events on standard output."""
-    print(line, file=sys.stderr if "-" in args.events else sys.stdout, flush=True)
-
-
-def _sinks(args: argparse.Namespace, source: Source, no_window: str | None, labels: Sequence[str]) -> Iterator[Any]:
-    """The outputs asked for; without a window, what is seen is printed, and the demo is recorded."""
-    record = args.record
+def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
+    """Add a window to the outputs or, without a display, the console; return them and a message that says why."""
+    outputs = list(options.outputs)
+    no_window = window_unavailable() if options.display else "--no-display"
     if no_window is None:
-        window = Window(source.stop)
-        source.idle = window.poll
-        yield window
-    elif "-" not in args.events:
-        if record is None and args.source == "demo" and not args.no_display:
-            record = DEMO_RECORDING
-        print(f"{no_window}: printing what is seen" + (f", recording to {record}" if record else ""))
-        yield Background(Console(), source.live)
-    if record is not None and source.folder is not None and record.resolve() == source.folder.resolve():
-        raise UsageError(f"expected --record apart from the pictures, found their own folder {record}; choose another")
-    if record is not None:
-        yield Background(PictureFolder(record) if source.independent else VideoFile(record, source.fps), source.live)
-    for events in args.events:
-        yield Background(Events(events, labels), source.live)
+        return [Output("window"), *outputs], None
+    if options.writes_to_stdout:
+        return outputs, None
+    if options.source == "demo" and options.display and not any(output.name == "record" for output in outputs):
+        outputs.append(Output("record", DEMO_RECORDING))  # something to look at
+    recordings = [f", recording to {output.target}" for output in outputs if output.name == "record"]
+    return [Output("console"), *outputs], f"{no_window}: printing readings{''.join(recordings)}"
 
 
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop`, so that the loop ends in order; a second Ctrl-C ends at once."""
+    """Set `stop` on Ctrl-C and SIGTERM, so that the loop ends in order; a second Ctrl-C ends it at once."""
 
-    def ask(number: int, _: object) -> None:
+    def request_stop(number: int, _: object) -> None:
         stop.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _limited(frames: Iterable[Frame], most: int | None) -> Iterator[Frame]:
-    """Frames until so many were pictures; those that tell of a lost camera are none."""
-    count = 0
+def _first(count: int | None, frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Yield frames until there were `count` pictures; frames of a lost camera do not count."""
+    pictures = 0
     for frame in frames:
         yield frame
-        count += frame.error is None
-        if count == most:
+        pictures += frame.error is None
+        if pictures == count:
             return
 
 
-def _report(args: argparse.Namespace, source: Source, pipeline: Pipeline, outputs: Sequence[Any]) -> None:
-    unwritten = {output.name: output.dropped for output in outputs if getattr(output, "dropped", 0)}
-    stats = (
-        pipeline.meter.stats()
-        | source.stats()
-        | {
-            "unwritten": unwritten,
-            "detections": pipeline.tracker.detections,
-            "rss_mb": resident_mb(),
-            "model": str(args.model),
-            "detector": pipeline.detector.name,
-            "backend": pipeline.classifier.backend.name,
-            "threads": args.threads,
-        }
-    )
-    lost = stats.get("lost", {"times": 0})
+def statistics(
+    options: RunOptions, model: OpenModel, source: Source, pipeline: Pipeline, sinks: Sequence[Sink]
+) -> dict[str, Any]:
+    """Return what --stats writes: frames, times in milliseconds, frames that were lost, and what ran."""
+    return {
+        **pipeline.meter.stats(),
+        **source.stats(),
+        "unwritten": {sink.name: sink.dropped for sink in sinks if sink.dropped},
+        "detections": pipeline.tracker.detections,
+        "rss_mb": resident_mb(),
+        "model": str(model.path),
+        "detector": pipeline.detector.name,
+        "backend": model.backend.name,
+        "threads": options.threads or 1,
+    }
+
+
+def _finish(options: RunOptions, stats: dict[str, Any]) -> None:
+    """Report the statistics in one line and write them to the file of --stats."""
+    outage = stats.get("lost", {"times": 0})
     notes = [f"{stats['dropped']} dropped"]
-    notes += [f"{source.skipped} skipped"] if source.skipped else []
-    notes += [f"{count} too many for {name}" for name, count in unwritten.items()]
-    notes += [f"camera lost {lost['times']} times for {lost['seconds']} s"] if lost["times"] else []
+    notes += [f"{stats['skipped']} skipped"] if stats["skipped"] else []
+    notes += [f"{count} not written to {name}" for name, count in stats["unwritten"].items()]
+    notes += [f"camera lost {outage['times']} times for {outage['seconds']} s"] if outage["times"] else []
+    notes += [f"{stats['detector']} ran on {stats['detections']}"] if stats["detections"] else []
     stages = "  ".join(f"{name} {times['p50']}" for name, times in stats["stages_ms"].items())
-    notes += [f"{pipeline.detector.name} looked at {stats['detections']}"] if stats["detections"] else []
-    _tell(
-        args,
+    _report(
+        options,
         f"{stats['frames']} frames in {stats['seconds']:.1f} s: {stats['fps']:.1f} FPS, {', '.join(notes)}"
         f"  median ms: {stages}",
     )
-    if args.stats is not None:
-        write_json(args.stats, stats)
+    if options.stats is not None:
+        write_json(options.stats, stats)
+
+
+def _report(options: RunOptions, line: str) -> None:
+    """Print a line for people, not among the events on standard output."""
+    print(line, file=sys.stderr if options.writes_to_stdout else sys.stdout, flush=True)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    from edge.__main__ import main as command
+
+    raise SystemExit(command())

@@ -1,25 +1,36 @@
-"""Readings over time -> steadier readings: a mean of each face's probabilities, and a name that does not flicker.
+"""Smooth each face's probabilities over time, and keep its label from flickering.
 
-The time constant is in seconds, so a camera of 10 and one of 60 frames a second flicker equally little.
+The time constant is in seconds, so the smoothing is the same at 10 and at 60 frames a second.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from edge.values import UNCERTAIN, Probabilities
+from edge.labels import UNCERTAIN
+from edge.values import Probabilities
 
 TIME_CONSTANT_S = 0.3
-UNCERTAIN_BELOW = 0.4  # the shipped model is right on 37% of the PublicTest faces of which it is less sure than this
-HYSTERESIS = 0.1  # by so much another emotion must lead to replace the one shown
-FORGOTTEN_S = 10.0
+UNCERTAIN_BELOW = 0.4  # of the 347 PublicTest faces on which the shipped model is less confident, it gets 33% right
+HYSTERESIS = 0.1  # lead in probability that another emotion needs to become the label
+FORGET_AFTER_S = 10.0
+
+
+@dataclass(frozen=True)
+class _State:
+    """Remember one face: the time and the mean of its last update, and its label."""
+
+    time_s: float
+    mean: Probabilities
+    label: str
 
 
 class Smoother:
-    """One exponential mean and one shown name a face id; `labels` name the probabilities, in their order."""
+    """Keep an exponential moving average and a label for each face id; `labels` are in the order of probabilities."""
 
     def __init__(
         self,
@@ -28,40 +39,47 @@ class Smoother:
         uncertain_below: float = UNCERTAIN_BELOW,
         hysteresis: float = HYSTERESIS,
     ) -> None:
-        self._labels, self._time_constant_s = labels, time_constant_s
-        self._uncertain_below, self._hysteresis = uncertain_below, hysteresis
-        self._faces: dict[int, tuple[float, Probabilities, str]] = {}  # id -> when, mean, name shown
+        self._labels = labels
+        self._time_constant_s = time_constant_s
+        self._uncertain_below = uncertain_below
+        self._hysteresis = hysteresis
+        self._faces: dict[int, _State] = {}
 
     def update(self, id_: int, time_s: float, probabilities: Probabilities) -> tuple[Probabilities, str]:
-        """The mean after this reading, and the name to show; the first reading of a face is its own mean.
+        """Return the moving average after this reading, and the label.
 
-        So is one whose time is not after the last one's: that is another video.
+        It starts anew with a new face, and where time does not advance: that is another video.
         """
-        before_s, mean, shown = self._faces.get(id_, (time_s, probabilities, ""))
-        if time_s > before_s:
-            weight = 1 - math.exp(-(time_s - before_s) / self._time_constant_s) if self._time_constant_s > 0 else 1.0
-            probabilities = mean + (probabilities - mean) * np.float32(weight)
+        last = self._faces.get(id_)
+        if last is not None and time_s > last.time_s:
+            weight = self._weight(time_s - last.time_s)
+            mean = last.mean + (probabilities - last.mean) * np.float32(weight)
+            label = self.choose_label(mean, last.label)
         else:
-            shown = ""
+            mean = probabilities
+            label = self.choose_label(mean)
             self._forget(time_s)
-        shown = self.name(probabilities, shown)
-        self._faces[id_] = (time_s, probabilities, shown)
-        return probabilities, shown
+        self._faces[id_] = _State(time_s, mean, label)
+        return mean, label
 
-    def name(self, probabilities: Probabilities, shown: str = "") -> str:
-        """The name to show for these probabilities where `shown` was the last one, if there was one.
+    def _weight(self, elapsed_s: float) -> float:
+        """Return the weight of the newest reading, 0..1."""
+        return 1 - math.exp(-elapsed_s / self._time_constant_s) if self._time_constant_s > 0 else 1.0
 
-        A name stays until another leads by the hysteresis, or it falls below the limit; then it takes half the
-        hysteresis more than the limit to be named again.
+    def choose_label(self, probabilities: Probabilities, current: str = "") -> str:
+        """Return the label for these probabilities, given the current one, if any.
+
+        The label changes only when another emotion leads by the hysteresis, or when its probability falls below
+        `uncertain_below`. After that, it takes half the hysteresis more than `uncertain_below` to leave `uncertain`.
         """
         best = int(probabilities.argmax())
-        if shown in self._labels:
-            own = float(probabilities[self._labels.index(shown)])
-            if own >= self._uncertain_below and own + self._hysteresis >= probabilities[best]:
-                return shown
-        limit = self._uncertain_below + (self._hysteresis / 2 if shown == UNCERTAIN else 0)
-        return self._labels[best] if probabilities[best] >= limit else UNCERTAIN
+        if current in self._labels:
+            probability = float(probabilities[self._labels.index(current)])
+            if probability >= self._uncertain_below and probability + self._hysteresis >= probabilities[best]:
+                return current
+        threshold = self._uncertain_below + (self._hysteresis / 2 if current == UNCERTAIN else 0)
+        return self._labels[best] if probabilities[best] >= threshold else UNCERTAIN
 
     def _forget(self, now_s: float) -> None:
-        """Drop the faces that nobody has seen for long: ids never come twice, so they would add up."""
-        self._faces = {id_: known for id_, known in self._faces.items() if now_s - known[0] < FORGOTTEN_S}
+        """Drop the faces that were not seen for long: ids are never reused, so they would accumulate."""
+        self._faces = {id_: state for id_, state in self._faces.items() if now_s - state.time_s < FORGET_AFTER_S}

@@ -1,7 +1,7 @@
-"""Inferences timed side by side, fairly.
+"""Time the inference of several models under equal conditions.
 
-The models take turns in short rounds, and every other round goes in reverse order, so that a clock that drifts or a
-neighbour that wakes up hits all of them alike.
+The models take turns in short rounds, and every other round runs in reverse order, so that a drifting clock or other
+load affects all of them alike.
 """
 
 from __future__ import annotations
@@ -16,31 +16,33 @@ from edge.backends.base import Backend
 from edge.preprocess import to_input
 from edge.values import Image
 
-WARM_UP = 50  # inferences a model
-ROUND = 20  # inferences a turn
+WARM_UP_RUNS = 50  # inferences a model
+RUNS_PER_TURN = 20  # inferences
 
 
 def time_inference(
     backends: Sequence[Backend], faces: Sequence[Image], runs: int, advance: Callable[[], None] = lambda: None
 ) -> list[npt.NDArray[np.float64]]:
-    """Times in ms, one array [>= runs] a model; `faces` are uint8, grey or BGR, of any size.
+    """Return the times in ms, one array [>= runs] a model.
 
-    Preprocessing is apart: what is timed is the tensor's way in, the network, and the probabilities' way out. `advance`
-    is called once for `runs` of all models.
+    `faces` are uint8, grey or BGR, of any size. Preprocessing is not timed: a time covers copying the input in, the
+    network, and copying the probabilities out. `advance` reports progress: it is called once for each run of all
+    models.
     """
     inputs = [[to_input(face, item.card.input_size, item.card.face_size) for face in faces] for item in backends]
     for backend, pixels in zip(backends, inputs, strict=True):
-        for i in range(WARM_UP):
+        for i in range(WARM_UP_RUNS):
             backend.run(pixels[i % len(pixels)])
     times: list[list[float]] = [[] for _ in backends]
-    for turn in range(-(-runs // ROUND)):
+    for turn in range(-(-runs // RUNS_PER_TURN)):
         order = range(len(backends))
         for model in order if turn % 2 == 0 else reversed(order):
-            run, pixels = backends[model].run, inputs[model]
-            for i in range(turn * ROUND, (turn + 1) * ROUND):
+            run = backends[model].run
+            pixels = inputs[model]
+            for i in range(turn * RUNS_PER_TURN, (turn + 1) * RUNS_PER_TURN):
                 start = time.perf_counter()
                 run(pixels[i % len(pixels)])
                 times[model].append(1000 * (time.perf_counter() - start))
-        for _ in range(ROUND):
+        for _ in range(RUNS_PER_TURN):
             advance()
     return [np.array(values) for values in times]

@@ -1,4 +1,4 @@
-"""The values that pass through the loop: frozen, validated where they are made, units in the names."""
+"""Define the values that the loop passes on: immutable, validated at construction, with units in their names."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # [height, width] grey or [height, width, 3] BGR, 0..255
-Floats: TypeAlias = npt.NDArray[np.float32]  # of a shape that is said where it is used
+Floats: TypeAlias = npt.NDArray[np.float32]  # the shape is given where it is used
 Probabilities: TypeAlias = npt.NDArray[np.float32]  # [7] in the order of the model's labels, sum 1
-
-
-UNCERTAIN = "uncertain"  # shown in place of an emotion where no one is probable enough
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle in pixels of the full frame; x and y are its left and top edge."""
+    """Locate a rectangle in pixels of the full frame; x and y are its left and top edge."""
 
     x: int
     y: int
@@ -27,17 +24,19 @@ class Box:
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
-            raise ValueError(f"a box needs a positive width and height, found {self.width}x{self.height}")
+            raise ValueError(f"expected a box with a positive width and height, found {self.width}x{self.height}")
 
     @property
     def centre(self) -> tuple[float, float]:
+        """Return x and y of the centre in pixels."""
         return self.x + self.width / 2, self.y + self.height / 2
 
     def moved(self, right: int, down: int) -> Box:
+        """Return the box shifted by so many pixels."""
         return Box(self.x + right, self.y + down, self.width, self.height)
 
     def iou(self, other: Box) -> float:
-        """Intersection over union, 0..1."""
+        """Return the intersection over union with another box, 0..1."""
         overlap_x = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         overlap_y = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         if overlap_x <= 0 or overlap_y <= 0:
@@ -48,46 +47,53 @@ class Box:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a source. `time_s` is its time in the source; `captured_s` is when it was read (monotonic)."""
+    """Hold one picture of a source. `time_s` is its time in the source, `captured_s` when it was read (monotonic)."""
 
     index: int
     time_s: float
     captured_s: float
     image: Image
     name: str | None = None  # the file's name, for sources of independent pictures
-    error: str | None = None  # why the camera gives no pictures now; `image` is the last one, and nothing live
+    error: str | None = None  # why the camera gives no pictures now; `image` is then the last one, not a live one
 
 
 @dataclass(frozen=True)
 class Face:
-    """Where a detector sees a face, and how sure it is (0..1; 1 where the detector does not say)."""
+    """Locate a detected face. `score` is the confidence of the detector, 0..1; 1 if it gives none."""
 
     box: Box
     score: float = 1.0
 
 
+class EmotionProbabilities(dict[str, float]):
+    """Map each emotion to its probability, in the order of the model's labels; print two decimals."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{emotion!r}: {value:.2f}' for emotion, value in self.items())}}}"
+
+
 @dataclass(frozen=True)
 class Reading:
-    """What one face of one frame says."""
+    """Hold what was read from one face in one frame."""
 
-    id: int
+    id: int  # of the face: the same from frame to frame; in a single picture, its rank by size, from 1
     face: Face
-    labels: tuple[str, ...]
-    probabilities: Probabilities
-    shown: str | None = None  # the name to show, where it is not just the most probable one; see edge.smoother
+    probabilities: EmotionProbabilities
+    label: str | None = None  # the smoothed label (see edge.smoother); if None, the most probable emotion
 
     @property
     def emotion(self) -> str:
-        """One of the labels, or `uncertain`."""
-        return self.shown or self.labels[int(self.probabilities.argmax())]
+        """Return one of the emotions, or `uncertain`."""
+        return self.label or max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def confidence(self) -> float:
-        """The probability of that emotion; where it is uncertain, of the most probable one."""
-        if self.shown in self.labels:
-            return float(self.probabilities[self.labels.index(self.shown)])
-        return float(self.probabilities.max())
+        """Return the probability of that emotion; for `uncertain`, of the most probable one."""
+        return self.probabilities.get(self.emotion, max(self.probabilities.values()))
 
     def __str__(self) -> str:
         box = self.face.box
         return f"{self.emotion} {self.confidence:.0%} at {box.x},{box.y} {box.width}x{box.height}"
+
+    def __repr__(self) -> str:
+        return f"<Reading {self.id}: {self}>"

@@ -1,4 +1,4 @@
-"""Define what a runtime with a model loaded must offer."""
+"""Define what a runtime with a loaded model must offer."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from edge.values import Image, Probabilities
 
 
 class Backend(Protocol):
-    """One runtime with one model loaded."""
+    """Run one model on one runtime. The constructor raises ModelError or MissingExtra."""
 
     name: str
     card: ModelCard
-    invoke: Callable[..., Any]  # the library call inside, which the benchmarks time alone
+    invoke: Callable[..., Any]  # the library's call; the benchmarks time it alone
 
     def __init__(self, path: Path, threads: int) -> None: ...
 
     def run(self, pixels: Image) -> Probabilities:
-        """uint8 [size, size, 3] RGB -> float32 [labels]."""
+        """Return the probabilities, float32 [labels], of pixels, uint8 [size, size, 3] RGB."""
         ...
 
 
 def check_graph(
     path: Path, card: ModelCard, input_shape: Iterable[int], input_type: object, output_shape: Iterable[int]
 ) -> None:
-    """Raise ModelError unless the graph is what its card says: uint8 [1, size, size, 3] -> [1, labels]."""
+    """Raise ModelError unless the graph matches its card: uint8 [1, size, size, 3] -> [1, labels]."""
     expected = [1, card.input_size, card.input_size, 3]
     if list(output_shape) != [1, len(card.labels)]:
         raise ModelError(f"expected {len(card.labels)} outputs, one a label, in {path}, found {list(output_shape)}")

@@ -1,4 +1,4 @@
-"""TensorFlow Lite models: ai-edge-litert, or tflite-runtime where that is what is installed. Never tensorflow."""
+"""Run TensorFlow Lite models with ai-edge-litert, or with tflite-runtime if only that is installed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from edge.errors import ModelError
 from edge.quiet import quiet
 from edge.values import Image, Probabilities
 
-RUNTIMES = {  # in the order of preference
+RUNTIMES = {  # package -> module, in order of preference
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
 }
 
 
 def _interpreter_class() -> tuple[str, Any]:
+    """Return the name of the installed runtime and its Interpreter class."""
     reasons = []
     for package, module in RUNTIMES.items():
         try:
@@ -34,9 +35,12 @@ def _interpreter_class() -> tuple[str, Any]:
 
 
 def open_interpreter(path: Path, threads: int) -> tuple[str, Any]:
-    """The runtime's name and an interpreter with its tensors allocated; ModelError where it cannot load the file."""
+    """Return the runtime's name and an interpreter with allocated tensors.
+
+    Raises ModelError for a file that is missing or cannot be loaded.
+    """
     if not path.is_file():
-        raise ModelError(f"no model at {path}; check the name")
+        raise ModelError(f"no model at {path}; check the path")
     name, interpreter_class = _interpreter_class()
     try:
         with quiet():
@@ -48,22 +52,27 @@ def open_interpreter(path: Path, threads: int) -> tuple[str, Any]:
 
 
 class LiteRT:
-    """One interpreter, created once, with its tensors allocated."""
+    """Hold one interpreter with allocated tensors."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self.card = read_tflite_card(path)
         self.name, self._interpreter = open_interpreter(path, threads)
         self.invoke = self._interpreter.invoke
-        given, taken = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        self._input, self._output = given[0]["index"], taken[0]["index"]
-        self._scale, self._zero_point = taken[0]["quantization"]
-        check_graph(path, self.card, given[0]["shape"], given[0]["dtype"], taken[0]["shape"])
+        inputs = self._interpreter.get_input_details()[0]
+        outputs = self._interpreter.get_output_details()[0]
+        check_graph(path, self.card, inputs["shape"], inputs["dtype"], outputs["shape"])
+        self._input_index = inputs["index"]
+        self._output_index = outputs["index"]
+        self._scale, self._zero_point = outputs["quantization"]
 
     def run(self, pixels: Image) -> Probabilities:
-        """uint8 [size, size, 3] RGB -> float32 [labels]; a quantized output is dequantized here, and only here."""
-        self._interpreter.set_tensor(self._input, pixels[None])
+        """Return float32 [labels] for uint8 [size, size, 3] RGB.
+
+        This is the only place where a quantized output is dequantized.
+        """
+        self._interpreter.set_tensor(self._input_index, pixels[None])
         self.invoke()
-        values = self._interpreter.get_tensor(self._output)[0]
+        values = self._interpreter.get_tensor(self._output_index)[0]
         if self._scale:
             return (values.astype(np.float32) - self._zero_point) * np.float32(self._scale)
         return np.asarray(values, dtype=np.float32)

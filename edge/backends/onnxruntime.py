@@ -1,4 +1,4 @@
-"""ONNX models on ONNX Runtime's CPU provider."""
+"""Run ONNX models with ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.values import Image, Probabilities
 
 
 class OnnxRuntime:
-    """One session, created once."""
+    """Hold one inference session."""
 
     name = "onnxruntime"
 
@@ -25,21 +25,23 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 3  # errors only
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions share no public base class
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise ModelError(f"expected an ONNX model, cannot load {path}: {str(error).splitlines()[0]}") from error
         properties = self._session.get_modelmeta().custom_metadata_map
         if ONNX_KEY not in properties:
             raise ModelError(f"expected a model with a card inside, found none in {path}; make one with export")
         self.card = ModelCard.from_json(properties[ONNX_KEY], path)
-        given, taken = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        self._input, self.invoke = given.name, self._session.run
-        kind = np.uint8 if given.type == "tensor(uint8)" else given.type
-        check_graph(path, self.card, given.shape, kind, taken.shape)
+        inputs = self._session.get_inputs()[0]
+        outputs = self._session.get_outputs()[0]
+        input_type = np.uint8 if inputs.type == "tensor(uint8)" else inputs.type
+        check_graph(path, self.card, inputs.shape, input_type, outputs.shape)
+        self._input_name = inputs.name
+        self.invoke = self._session.run
 
     def run(self, pixels: Image) -> Probabilities:
-        """uint8 [size, size, 3] RGB -> float32 [labels]."""
-        values = self.invoke(None, {self._input: pixels[None]})[0][0]
+        """Return float32 [labels] for uint8 [size, size, 3] RGB."""
+        values = self.invoke(None, {self._input_name: pixels[None]})[0][0]
         return np.asarray(values, dtype=np.float32)

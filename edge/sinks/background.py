@@ -1,4 +1,4 @@
-"""An output in a thread of its own, so that a slow disk, pipe or encoder does not slow the loop."""
+"""Run a sink in its own thread, so that a slow disk, pipe or encoder does not slow the loop."""
 
 from __future__ import annotations
 
@@ -11,27 +11,34 @@ from types import TracebackType
 import numpy as np
 
 from edge.errors import OutputError
-from edge.sinks.base import Sink
+from edge.sinks.base import Delivery, Sink
 from edge.values import Frame, Reading
 
-PICTURES, LINES = 8, 256  # how many frames may wait, with their pictures and without
-CLOSE_S = 5.0  # what a live output has at the end to write what waits
+MAX_QUEUED_PICTURES = 8
+MAX_QUEUED_READINGS = 256  # frames without their pictures
+CLOSE_TIMEOUT_S = 5.0  # for a live sink to write what is queued
 NO_PICTURE = np.zeros((0, 0, 3), dtype=np.uint8)
 
 
-class Background:
-    """Any sink but the window, behind a bounded queue.
+class Background(Sink):
+    """Write to a sink through a bounded queue.
 
-    `live`: where the queue is full, the oldest frame in it is dropped and counted; else the loop waits, and nothing is
-    lost. What goes wrong in the thread is raised by the next write, or at the end.
+    When the queue is full: a sink of the newest frame loses the older one; a sink of every frame loses the oldest if
+    the source is live, which is counted; otherwise the loop waits. An error in the thread is raised by the next write,
+    or at the end.
     """
 
     def __init__(self, sink: Sink, live: bool) -> None:
-        self.wants_picture, self.name = sink.wants_picture, sink.name
+        self.name = sink.name
+        self.needs_picture = sink.needs_picture
+        self.delivery = sink.delivery
+        self.is_watched = sink.is_watched
         self.dropped = 0
-        self._sink, self._live = sink, live
-        self._most = PICTURES if sink.wants_picture else LINES
-        self._waiting: deque[tuple[Frame, Sequence[Reading]]] = deque()
+        self._sink = sink
+        self._newest_only = sink.delivery is Delivery.NEWEST
+        self._drops_oldest = live or self._newest_only
+        self._capacity = _capacity(sink)
+        self._queue: deque[tuple[Frame, Sequence[Reading]]] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._error: Exception | None = None
@@ -43,43 +50,54 @@ class Background:
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
-        if not self.wants_picture:
-            frame = replace(frame, image=NO_PICTURE)  # 256 pictures would be much memory
+        if not self.needs_picture:
+            frame = replace(frame, image=NO_PICTURE)  # 256 pictures would take much memory
         with self._changed:
-            if self._live and len(self._waiting) == self._most:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._changed.wait_for(lambda: len(self._waiting) < self._most or self._error)
+            if self._drops_oldest and len(self._queue) == self._capacity:
+                self._queue.popleft()
+                self.dropped += not self._newest_only
+            self._changed.wait_for(lambda: len(self._queue) < self._capacity or self._error)
             if self._error:
                 raise self._error
-            self._waiting.append((frame, readings))
+            self._queue.append((frame, readings))
             self._changed.notify_all()
 
     def _run(self) -> None:
         try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._waiting or self._closing)
-                    if not self._waiting:
-                        return
-                    frame, readings = self._waiting.popleft()
-                    self._changed.notify_all()
-                self._sink.write(frame, readings)
-        except Exception as error:  # handed to the loop
+            while item := self._next():
+                self._sink.write(*item)
+        except Exception as error:  # raised again in the loop's thread
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+
+    def _next(self) -> tuple[Frame, Sequence[Reading]] | None:
+        """Wait for a frame; return None when the queue is empty and closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing)
+            if not self._queue:
+                return None
+            item = self._queue.popleft()
+            self._changed.notify_all()
+            return item
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        hurried = self._live or (kind is not None and issubclass(kind, KeyboardInterrupt))
-        self._thread.join(CLOSE_S if hurried else None)
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self._thread.join(CLOSE_TIMEOUT_S if self._drops_oldest or interrupted else None)
         if self._thread.is_alive():
             if kind is None:
-                raise OutputError(f"{self.name} takes no more: {len(self._waiting) + 1} frames are not written")
+                raise OutputError(f"{self.name} does not respond: {len(self._queue) + 1} frames are not written")
             return
         self._sink.__exit__(kind, error, at)
         if kind is None and self._error:
             raise self._error
+
+
+def _capacity(sink: Sink) -> int:
+    """Return how many frames may wait for a sink."""
+    if sink.delivery is Delivery.NEWEST:
+        return 1
+    return MAX_QUEUED_PICTURES if sink.needs_picture else MAX_QUEUED_READINGS

@@ -1,18 +1,62 @@
-"""Define what an output must offer."""
+"""Define what an output must offer, and what it is told of the run."""
 
 from __future__ import annotations
 
-import contextlib
+import enum
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 from edge.values import Frame, Reading
 
 
-class Sink(contextlib.AbstractContextManager["Sink"], Protocol):
-    """An output: a context manager with one verb. `wants_picture`: the frame it is given has the readings drawn in."""
+class Delivery(enum.Enum):
+    """Choose how frames reach a sink."""
 
-    wants_picture: bool
-    name: str  # where it goes, for people
+    EVERY_FRAME = "every frame"  # in order, by a thread; a camera's oldest are dropped and counted if the sink is slow
+    NEWEST = "newest"  # by a thread; frames that the sink has no time for are replaced by newer ones
+    MAIN_THREAD = "main thread"  # by the loop itself, which waits: OpenCV's windows work in no other thread
 
-    def write(self, frame: Frame, readings: Sequence[Reading]) -> None: ...
+
+@dataclass(frozen=True)
+class SinkContext:
+    """Describe the run to a sink."""
+
+    labels: tuple[str, ...]  # of the model, in the order of its outputs
+    fps: float  # of the recording; nominal for live sources
+    live: bool  # a camera or stream, which does not wait for slow sinks
+    independent: bool  # the source is pictures; Frame.name is a picture's file name
+    source_folder: Path | None  # of the pictures
+    stop: threading.Event  # set it to end the run
+
+
+class Sink(Protocol):
+    """Write frames and readings somewhere.
+
+    Subclass it and override what differs. The constructor takes `(target: str, context: SinkContext)`, where the target
+    is the option's value; it checks both and writes nothing. `__enter__` opens the target. Raise UsageError or
+    OutputError.
+    """
+
+    name: str  # of the target, for messages
+    needs_picture: bool = False  # frames come with the readings drawn in; else they may come without pixels
+    delivery: Delivery = Delivery.EVERY_FRAME
+    is_watched: bool = False  # by a person: recordings are played at their own speed, and the demo is repeated
+    dropped: int = 0  # frames lost because the sink was too slow
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Write one frame. While a camera is lost, `frame.error` is set and there are no readings."""
+        ...
+
+    def poll(self) -> None:
+        """Serve events in the main thread; called ten times a second while a camera gives no frame."""
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        return

@@ -1,4 +1,4 @@
-"""A window on the screen, where there is a screen and an OpenCV that can open one."""
+"""Show annotated frames in a window, where there is a display and an OpenCV that can open one."""
 
 from __future__ import annotations
 
@@ -7,42 +7,44 @@ import itertools
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from edge.errors import OutputError
 from edge.opencv import cv2
+from edge.sinks.base import Delivery, Sink, SinkContext
 from edge.values import Frame, Image, Reading
 
 TITLE = "Emotion Detector"
-ESCAPE = 27
+ESCAPE = 27  # key code
+DISPLAY_TIMEOUT_S = 20
 
 
-def unavailable() -> str | None:
-    """Why no window can be shown here, or None."""
+def window_unavailable() -> str | None:
+    """Return why no window can be shown here, or None if one can."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return "no display"
     gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
     if any("NONE" in line for line in gui):
         return "this OpenCV is headless (windows: pip uninstall opencv-python-headless; pip install '.[desktop]')"
-    if sys.platform.startswith("linux") and not _display_answers():
-        return "the display does not answer"
+    if sys.platform.startswith("linux") and not _display_responds():
+        return "the display does not respond"
     return None
 
 
-def _display_answers() -> bool:
-    """Try it in a child: on a display that does not answer, Qt ends the process that asks."""
+def _display_responds() -> bool:
+    """Open a window in a child process: if the display does not respond, Qt ends the process that tries."""
     program = "import cv2; cv2.namedWindow('x')"
     try:
-        return subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20).returncode == 0
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=DISPLAY_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return False
+    return result.returncode == 0
 
 
 def snapshot(image: Image, folder: Path) -> str:
-    """Write a picture to the first free name in a folder, over nothing that is there; say where, or why not."""
+    """Write a picture to the first free name in a folder; return a message that names the file or the reason."""
     _, data = cv2.imencode(".png", image)
     for number in itertools.count(1):
         path = folder / f"snapshot-{number:03}.png"
@@ -53,24 +55,23 @@ def snapshot(image: Image, folder: Path) -> str:
             continue
         except OSError as error:
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)  # the half of it that a full disk took
+                path.unlink(missing_ok=True)  # a full disk may have taken half of it
             return f"no snapshot: cannot write {path}: {error.strerror}"
         return f"snapshot: {path}"
     raise AssertionError
 
 
-class Window:
-    """Shows annotated frames; q, Esc or closing the window sets `stop`, s keeps the picture shown as a file.
+class Window(Sink):
+    """Show annotated frames. q, Esc or closing the window ends the run; s saves the picture as a file."""
 
-    OpenCV's windows belong to the main thread: this output is written to in the loop itself.
-    """
-
-    wants_picture = True
     name = "the window"
+    needs_picture = True
+    delivery = Delivery.MAIN_THREAD
+    is_watched = True
 
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._image: Image | None = None  # the one that is shown
+    def __init__(self, target: str, context: SinkContext) -> None:
+        self._stop = context.stop
+        self._image: Image | None = None  # the one on the screen
 
     def __enter__(self) -> Window:
         try:
@@ -82,17 +83,20 @@ class Window:
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         if self._image is None:
             cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
-        elif not self._visible():
+        elif not self._is_visible():
             self._stop.set()
             return
         self._image = frame.image
         cv2.imshow(TITLE, frame.image)
-        pressed = self.poll()
-        while frame.name and not pressed and self._visible() and not self._stop.is_set():  # a picture waits for any key
-            pressed = self.poll(50)
+        pressed = self._handle_key()
+        while frame.name and not pressed and self._is_visible() and not self._stop.is_set():  # a picture: any key
+            pressed = self._handle_key(50)
 
-    def poll(self, wait_ms: int = 1) -> bool:
-        """Serve the window and its keys; True where a key other than s was pressed."""
+    def poll(self) -> None:
+        self._handle_key()
+
+    def _handle_key(self, wait_ms: int = 1) -> bool:
+        """Let the window redraw, and handle a key; return whether one other than s was pressed."""
         key = cv2.waitKey(wait_ms)
         if key & 0xFF in (ord("q"), ESCAPE):
             self._stop.set()
@@ -100,7 +104,7 @@ class Window:
             print(snapshot(self._image, Path.cwd()), file=sys.stderr)
         return key >= 0 and key & 0xFF != ord("s")
 
-    def _visible(self) -> bool:
+    def _is_visible(self) -> bool:
         return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -1,0 +1,56 @@
+"""Run the command line: `edge-emotion [COMMAND] ...`, `python -m edge` or `python edge/run.py`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import metadata
+from pathlib import Path
+
+from edge.errors import UsageError, exit_status
+
+COMMANDS = {"run": "edge.run"}  # name -> module with main(argv) -> exit status
+DEFAULT_COMMAND = "run"
+NAMED_SOURCES = ("demo", "picamera")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names, by default `run`; return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        print(f"edge-emotion {version()}")
+        return 0
+    return exit_status(lambda: _dispatch(arguments))
+
+
+def version() -> str:
+    """Return the version of the installed package."""
+    try:
+        return metadata.version("edge-emotion")
+    except metadata.PackageNotFoundError:
+        return "(a checkout that is not installed)"
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    name, rest = DEFAULT_COMMAND, arguments
+    if arguments and arguments[0] in COMMANDS:
+        name, rest = arguments[0], arguments[1:]
+    elif arguments and not arguments[0].startswith("-"):
+        _check_spelling(arguments[0])
+    status: int = importlib.import_module(COMMANDS[name]).main(rest)
+    return status
+
+
+def _check_spelling(word: str) -> None:
+    """Raise UsageError for a word that is no file, but close to the name of a command or source."""
+    if word in NAMED_SOURCES or Path(word).exists():
+        return
+    matches = get_close_matches(word, [*COMMANDS, *NAMED_SOURCES], n=1)
+    if matches:
+        raise UsageError(f"expected a command or a source, found {word!r}; did you mean {matches[0]}?")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

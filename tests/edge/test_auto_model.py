@@ -1,0 +1,46 @@
+"""Specify `--model auto`: the fastest file within the accuracy budget."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edge.auto_model import open_fastest, open_model
+from edge.backend import SHIPPED
+from edge.errors import ModelError
+
+
+def test_every_file_that_opens_is_timed_and_the_others_are_named(exported: dict[str, Path], tmp_path: Path) -> None:
+    for name, path in exported.items():
+        shutil.copy(path, tmp_path / name)
+    (tmp_path / "damaged.tflite").write_bytes(b"nothing")
+    model = open_model(tmp_path, threads=1)
+    assert model.path.name in exported
+    assert model.backend.card.labels
+    assert model.reason is not None
+    assert all(name in model.reason for name in exported)
+    assert "damaged.tflite left out: " in model.reason
+
+
+@pytest.mark.parametrize(("accuracy", "chosen"), [(0.5, SHIPPED.name), (0.685, "tiny.tflite")])
+def test_a_faster_model_is_chosen_only_within_the_accuracy_budget(
+    exported: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accuracy: float, chosen: str
+) -> None:
+    """Compare with the tiny network, which is many times as fast as the shipped one."""
+    shutil.copy(SHIPPED, tmp_path)
+    shutil.copy(exported["emotion_int8.tflite"], tmp_path / "tiny.tflite")
+    accuracies = {"cnn": accuracy, "mobilenet_v2": 0.69}
+    monkeypatch.setattr("edge.auto_model._accuracy", lambda backend: accuracies[backend.card.architecture])
+    assert open_fastest(tmp_path, threads=1).path.name == chosen
+
+
+def test_a_named_file_is_opened_without_a_choice() -> None:
+    model = open_model(SHIPPED, threads=1)
+    assert (model.path, model.reason) == (SHIPPED, None)
+
+
+def test_a_folder_without_models_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="found none that opens here"):
+        open_fastest(tmp_path, threads=1)
