@@ -1,4 +1,4 @@
-"""What every command line shares: help that keeps its examples, numbers that say what was expected."""
+"""Parse command lines: help that shows defaults and examples, one-line errors, and checked types for arguments."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import NoReturn
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults where there is one, and leaves the module's docstring as it is written."""
+    """Show the default of each option that has one, and the module's docstring as it is written."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return super()._get_help_string(action) if action.default not in (None, False, []) else action.help
+        # `in (None, False, [])` would hide a default of 0, which equals False.
+        has_default = action.default is not None and action.default is not False and action.default != []
+        return super()._get_help_string(action) if has_default else action.help
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose complaint is one line; it ends the program with status 2."""
+    """Report a wrong command line in one line, with exit status 2."""
 
     def __init__(self, prog: str, description: str | None) -> None:
         super().__init__(prog=prog, description=description, formatter_class=HelpFormatter)
@@ -26,7 +28,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
-    """A whole number from `low` to `high`."""
+    """Return a parser of whole numbers from `low` to `high`."""
 
     def parse(text: str) -> int:
         try:
@@ -40,41 +42,41 @@ def whole(low: int, high: int = 10**9) -> Callable[[str], int]:
     return parse
 
 
-def _number(text: str, test: Callable[[float], bool], expected: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not test(value):
-        raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}")
-    return value
-
-
 def positive(text: str) -> float:
-    """A number above 0 and finite."""
+    """Parse a finite number above 0."""
     return _number(text, lambda value: 0 < value < float("inf"), "a number above 0")
 
 
 def share(text: str) -> float:
-    """A number from 0 to 1."""
+    """Parse a number from 0 to 1."""
     return _number(text, lambda value: 0 <= value <= 1, "a number from 0 to 1")
 
 
 def fraction(text: str) -> float:
-    """A number from 0 to below 1."""
+    """Parse a number from 0 to below 1."""
     return _number(text, lambda value: 0 <= value < 1, "a number from 0 to below 1")
 
 
+def _number(text: str, is_valid: Callable[[float], bool], expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not is_valid(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}, found {text!r}")
+    return value
+
+
 def resolution(text: str) -> tuple[int, int]:
-    """A width and height in pixels, as 1280x720."""
-    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if not found:
+    """Parse a width and height in pixels, as 1280x720."""
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not match:
         raise argparse.ArgumentTypeError(f"expected a resolution as 1280x720, found {text!r}")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def fourcc(text: str) -> str:
-    """Four characters that name a pixel format, as MJPG."""
+    """Parse the four characters of a pixel format, as MJPG."""
     if not re.fullmatch(r"[A-Za-z0-9 ]{4}", text):
         raise argparse.ArgumentTypeError(f"expected four characters as MJPG, found {text!r}")
     return text.upper()

@@ -1,68 +1,77 @@
-"""One exception tree; foreign errors become one of these at the boundary where they occur.
+"""Define the project's exceptions, and turn them into exit statuses.
 
-EmotionError            anything a user can mend; `main` prints its one line and exits with 2
+EmotionError            an error that the user can fix; a command prints its one line and exits with status 2
 ├── UsageError          an argument is out of range or contradicts another
-├── MissingExtra        a package is not installed; the message names the pip command
+├── MissingExtra        a package is missing or broken; the message names the pip command
 ├── SourceError         a camera, video, picture or folder cannot be read
-├── ModelError          a model file is missing, damaged or not one of ours
-├── DataError           a data set is missing, damaged or of an unknown form
+├── ModelError          a model file is missing, damaged or not one of this project's
+├── DataError           a data set is missing, damaged or in an unknown format
 ├── OutputError         a file cannot be written
 └── ParityError         an exported file does not agree with its Keras model
+
+Exceptions of other libraries are translated into one of these where they occur.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class EmotionError(Exception):
-    """One line: what was expected, what was found, what to do."""
+    """Report an error in one line: what was expected, what was found, what to do."""
 
 
 class UsageError(EmotionError):
-    """An argument is out of range or contradicts another."""
+    """Report an argument that is out of range or contradicts another."""
 
 
 class MissingExtra(EmotionError):
-    """A package is not installed; the message names the pip command that mends it."""
+    """Report a package that is missing or broken, with the pip command that fixes it."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"needs {package}, which is not installed; run: pip install '.[{extra}]'")
+    def __init__(
+        self, package: str, extra: str, problem: str = "which is not installed", uninstall: Sequence[str] = ()
+    ) -> None:
+        """Name the package, the extra that installs it, and the packages to uninstall first."""
+        first = f"pip uninstall -y {' '.join(uninstall)}, then: " if uninstall else ""
+        super().__init__(f"needs {package}, {problem}; run: {first}pip install '.[{extra}]'")
 
 
 class SourceError(EmotionError):
-    """A camera, video, picture or folder cannot be read."""
+    """Report a camera, video, picture or folder that cannot be read."""
 
 
 class ModelError(EmotionError):
-    """A model file is missing, damaged or not one of this project's."""
+    """Report a model file that is missing, damaged or not one of this project's."""
 
 
 class DataError(EmotionError):
-    """A data set is missing, damaged or of an unknown form."""
+    """Report a data set that is missing, damaged or in an unknown format."""
 
 
 class OutputError(EmotionError):
-    """A file cannot be written."""
+    """Report a file that cannot be written."""
 
 
 class ParityError(EmotionError):
-    """An exported file does not agree with the Keras model it was made from."""
+    """Report an exported file that does not agree with its Keras model."""
 
 
 def exit_status(command: Callable[[], int]) -> int:
-    """Run a command body; turn what a user can mend into one line on stderr and exit status 2."""
+    """Run the body of a command and return its exit status.
+
+    An error that the user can fix becomes one line on stderr and status 2.
+    """
     try:
         return command()
     except EmotionError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read our output has had enough, as in `| head`; not an error of ours
+    except BrokenPipeError:  # the reader of our output has closed it, as `| head` does: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:  # the system's own word: a name too long, a full disk, a missing right
+    except OSError as error:  # from the operating system: a name too long, a full disk, no permission
         print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,8 +1,11 @@
-"""What machine the figures are from, how warm it is, and whether somebody else was using it."""
+"""Describe the machine: board, processor, memory, sensors, load by other programs, package versions.
+
+Every function returns None for what the system does not report. The dictionaries are what benchmarks write to
+results.json.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import os
 import platform
@@ -10,79 +13,142 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-PACKAGES = (
-    *("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime"),
-    *("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
-)
-WATCHED_S = 1.0  # how long the cores are watched while nothing of ours runs
-BUSY = 0.1  # of the cores used by others: from here on times are not to be trusted
+from edge.opencv import PACKAGES as OPENCV_PACKAGES
+
+PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", *OPENCV_PACKAGES)
+LOAD_INTERVAL_S = 1.0  # over which the load by other programs is measured
+BUSY = 0.1  # load by other programs from which measured times are not to be trusted
 THROTTLING = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}  # vcgencmd's bits
 
 
-def describe() -> dict[str, Any]:
-    """Board, processor, cores, memory, governor, system and versions; None where the system does not tell.
+class Sensors(TypedDict):
+    """Readings that change while a program runs."""
 
-    Takes a second, to see what else is running.
-    """
+    temperature_c: float | None
+    clock_mhz: float | None
+    throttled: list[str] | None  # why a Raspberry Pi runs slower now; None on other machines
+
+
+class Host(Sensors):
+    """A machine and its software."""
+
+    board: str | None
+    processor: str | None
+    machine: str  # architecture, as x86_64 or aarch64
+    cores: int
+    governor: str | None
+    memory_mb: int | None
+    system: str
+    python: str
+    packages: dict[str, str]  # version by name, of those installed
+    used_by_others: float | None  # share of all cores, 0..1
+
+
+def describe() -> Host:
+    """Return all facts about this machine. Takes a second, to measure the load by other programs."""
     return {
-        "board": _read("/proc/device-tree/model"),
-        "processor": _processor(),
+        "board": board(),
+        "processor": processor(),
         "machine": platform.machine(),
         "cores": cores(),
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "memory_mb": _memory_mb(),
+        "governor": governor(),
+        "memory_mb": memory_mb(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": _versions(),
-        "used_by_others": _used_by_others(),
+        "packages": package_versions(),
+        "used_by_others": load_by_others(),
         **sensors(),
     }
 
 
+def board() -> str | None:
+    """Return the name of a single-board computer, as `Raspberry Pi 4 Model B Rev 1.4`."""
+    return _read("/proc/device-tree/model")
+
+
+def processor() -> str | None:
+    """Return the processor's model name."""
+    return _cpuinfo("model name") or _cpuinfo("Model") or platform.processor() or None
+
+
 def cores() -> int:
-    """Those that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def sensors() -> dict[str, Any]:
-    """What changes during a run: temperature in Celsius, clock in MHz, and what holds a Pi back, where they tell."""
-    zone, clock = _read("/sys/class/thermal/thermal_zone0/temp"), None
-    if frequency := _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"):
-        clock = int(frequency) / 1000
-    elif line := _cpuinfo("cpu MHz"):
-        clock = float(line)
+def governor() -> str | None:
+    """Return the first core's frequency governor, as `performance` or `ondemand` (Linux)."""
+    return _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+
+def memory_mb() -> int | None:
+    """Return the size of the main memory in MB (Linux)."""
+    total = _field("/proc/meminfo", "MemTotal")  # in KiB
+    return int(total.split()[0]) * 1024 // 1_000_000 if total else None
+
+
+def resident_mb() -> float | None:
+    """Return the resident memory of this process in MB (Linux)."""
+    statm = _read("/proc/self/statm")
+    return round(int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1) if statm else None
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of the installed packages among PACKAGES."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def sensors() -> Sensors:
+    """Return the temperature in °C, the clock of the first core in MHz, and why a Raspberry Pi throttles."""
+    temperature = _read("/sys/class/thermal/thermal_zone0/temp")  # in thousandths of a degree
     return {
-        "temperature_c": int(zone) / 1000 if zone else None,
-        "clock_mhz": clock,
-        "throttled": _throttled(_vcgencmd("get_throttled")),
+        "temperature_c": int(temperature) / 1000 if temperature else None,
+        "clock_mhz": _clock_mhz(),
+        "throttled": parse_throttled(_vcgencmd("get_throttled")),
     }
 
 
-def _vcgencmd(what: str) -> str | None:
-    """What a Raspberry Pi's firmware says; None on other machines."""
-    if not shutil.which("vcgencmd"):
-        return None
-    try:
-        return subprocess.run(["vcgencmd", what], capture_output=True, text=True, timeout=5).stdout.strip() or None
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+def _clock_mhz() -> float | None:
+    if frequency := _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"):  # in kHz
+        return int(frequency) / 1000
+    frequency = _cpuinfo("cpu MHz")
+    return float(frequency) if frequency else None
 
 
-def _throttled(answer: str | None) -> list[str] | None:
-    """`throttled=0x50005` -> what holds now; bits 16 and up tell of the past, and are left out."""
+def parse_throttled(answer: str | None) -> list[str] | None:
+    """Return the causes that `vcgencmd get_throttled` reports, as in `throttled=0x50005`.
+
+    Only the causes of now: bits 16 and up are about the past.
+    """
     try:
         bits = int((answer or "").partition("=")[2], 16)
     except ValueError:
         return None
-    return [words for bit, words in THROTTLING.items() if bits >> bit & 1]
+    return [cause for bit, cause in THROTTLING.items() if bits >> bit & 1]
 
 
-def _used_by_others() -> float | None:
-    """Share of all cores that is busy while this process sleeps (Linux)."""
+def _vcgencmd(command: str) -> str | None:
+    """Return the answer of a Raspberry Pi's firmware."""
+    if not shutil.which("vcgencmd"):
+        return None
+    try:
+        return subprocess.run(["vcgencmd", command], capture_output=True, text=True, timeout=5).stdout.strip() or None
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def load_by_others() -> float | None:
+    """Return the share of all cores that is busy while this process sleeps for a second, 0..1 (Linux)."""
     before = _ticks()
-    time.sleep(WATCHED_S)
+    time.sleep(LOAD_INTERVAL_S)
     after = _ticks()
     if before is None or after is None or after[1] == before[1]:
         return None
@@ -90,10 +156,10 @@ def _used_by_others() -> float | None:
 
 
 def _ticks() -> tuple[int, int] | None:
-    """Idle and all ticks of the cores since the start, waiting for disks counted as idle."""
-    first = (_read("/proc/stat") or "").splitlines()[:1]
-    numbers = [int(word) for word in first[0].split()[1:9]] if first else []
-    return (numbers[3] + numbers[4], sum(numbers)) if len(numbers) >= 5 else None
+    """Return the idle ticks and all ticks of the cores since the start; waiting for disks counts as idle."""
+    line = (_read("/proc/stat") or "").partition("\n")[0]
+    ticks = [int(count) for count in line.split()[1:9]]  # user, nice, system, idle, iowait, irq, softirq, steal
+    return (ticks[3] + ticks[4], sum(ticks)) if len(ticks) >= 5 else None
 
 
 def _read(path: str) -> str | None:
@@ -104,36 +170,12 @@ def _read(path: str) -> str | None:
 
 
 def _cpuinfo(key: str) -> str | None:
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
+    return _field("/proc/cpuinfo", key)
+
+
+def _field(path: str, key: str) -> str | None:
+    """Return the value of the first `key: value` line of a file."""
+    for line in (_read(path) or "").splitlines():
         if line.startswith(key):
-            return line.split(":", 1)[1].strip()
-    return None
-
-
-def _processor() -> str | None:
-    return _cpuinfo("model name") or _cpuinfo("Model") or platform.processor() or None
-
-
-def _memory_mb() -> int | None:
-    for line in (_read("/proc/meminfo") or "").splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024 // 1_000_000
-    return None
-
-
-def _versions() -> dict[str, str]:
-    there = {}
-    for package in PACKAGES:
-        try:
-            there[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return there
-
-
-def resident_mb() -> float | None:
-    """Resident memory in MB, where the system tells (Linux)."""
-    with contextlib.suppress(OSError):
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+            return line.partition(":")[2].strip()
     return None

@@ -1,4 +1,4 @@
-"""Where the time of a frame goes, how old its reading is, how many come a second."""
+"""Measure the time of each stage, the age of each reading, and the frames per second."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ from typing import Any
 
 import numpy as np
 
-STAGES = ("capture", "detect", "classify", "smooth", "draw", "output")  # in the order of a frame's way
-KEPT = 10_000  # percentiles are over the last so many frames, so that days of running take no more memory
+STAGES = ("capture", "detect", "classify", "smooth", "draw", "output")  # in the order of the loop
+WINDOW = 10_000  # latest frames of which times are kept, so that memory stays bounded in a run of days
+FPS_INTERVALS = 30  # between the latest frames, over which the current frame rate is measured
 
 
 class Meter:
-    """Stage times and frame ages of a run."""
+    """Collect stage times and frame ages of a run."""
 
     def __init__(self) -> None:
         self.frames = 0
         self._stages: dict[str, deque[float]] = {}
-        self._ages: deque[float] = deque(maxlen=KEPT)
-        self._ends: deque[float] = deque(maxlen=31)
-        self._first_s = self._last_s = 0.0
+        self._ages: deque[float] = deque(maxlen=WINDOW)
+        self._ends: deque[float] = deque(maxlen=FPS_INTERVALS + 1)
+        self._first_s = 0.0
+        self._last_s = 0.0
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a part of the frame's work."""
+        """Measure the time of a stage."""
         start = time.perf_counter()
         yield
-        self._stages.setdefault(name, deque(maxlen=KEPT)).append(time.perf_counter() - start)
+        self._stages.setdefault(name, deque(maxlen=WINDOW)).append(time.perf_counter() - start)
 
     def reading(self, captured_s: float) -> None:
-        """The frame captured then (time.monotonic) has been read now."""
+        """Record that a frame captured at that time (time.monotonic) has been read now."""
         self._ages.append(time.monotonic() - captured_s)
 
     def frame(self) -> None:
-        """A frame is done."""
+        """Record that a frame is finished."""
         self._last_s = time.perf_counter()
         self._first_s = self._first_s or self._last_s
         self._ends.append(self._last_s)
@@ -44,20 +46,20 @@ class Meter:
 
     @property
     def fps_now(self) -> float:
-        """Frames a second over the last 30 intervals; 0 before the second frame."""
+        """Return the frames per second over the last 30 intervals; 0 before the second frame."""
         return _rate(len(self._ends), self._ends[-1] - self._ends[0]) if self._ends else 0.0
 
     def spent_ms(self) -> dict[str, float]:
-        """All of each stage's times together."""
+        """Return the total time of each stage in milliseconds."""
         return {name: 1000 * sum(times) for name, times in self._stages.items()}
 
     @property
     def ages_ms(self) -> list[float]:
-        """How old each frame was when it had been read."""
+        """Return the time from capture to reading of each frame, in milliseconds."""
         return [1000 * age for age in self._ages]
 
     def stats(self) -> dict[str, Any]:
-        """Frames, seconds and FPS over the N-1 intervals between frame ends, percentiles in milliseconds."""
+        """Return frames, seconds and FPS over the N-1 intervals between frame ends, and percentiles in milliseconds."""
         seconds = self._last_s - self._first_s
         return {
             "frames": self.frames,

@@ -1,19 +1,80 @@
-"""OpenCV, or one line that says how to get it. Every module takes cv2 from here, so no command ends in a traceback."""
+"""Import OpenCV at its first use, and check that its installation is whole.
 
+Every module takes it from here: `from edge.opencv import cv2`. Importing a module therefore never fails for want of
+OpenCV; using it raises MissingExtra, which commands turn into one line.
+"""
+
+from __future__ import annotations
+
+import importlib
 import os
 import sys
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-# Its own complaints would stand beside our one line; set these to hear them.
+from edge.errors import MissingExtra
+
+# Its log lines would appear between ours; set these variables to see them.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-try:
-    import cv2
-except ImportError as error:  # not installed, or one with windows on a machine without libGL
-    print(
-        f"error: needs an OpenCV that loads here ({error}); run: pip install '.[headless]' or '.[desktop]'",
-        file=sys.stderr,
-    )
-    raise SystemExit(2) from error
+# All install into one folder, cv2: two versions overwrite each other's files, and uninstalling one breaks the other.
+PACKAGES = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 
-__all__ = ["cv2"]
+
+def load_opencv() -> ModuleType:
+    """Import cv2. Raises MissingExtra if it is missing, half removed, or a mix of two versions."""
+    try:
+        module = importlib.import_module("cv2")
+    except Exception as error:  # ImportError, but a mix of two versions also raises AttributeError and others
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise _missing(f"which cannot be imported here ({reason})") from error
+    folders = [Path(folder).resolve() for folder in getattr(module, "__path__", [])]
+    if not hasattr(module, "VideoCapture"):
+        raise _missing(f"but {folders[0] if folders else module} holds only remains of it")
+    versions = {item.name: item.version for item in _installed() if _folder(item) in folders}
+    if len({version.rsplit(".", 1)[0] for version in versions.values()}) > 1:  # the last number is the package's build
+        found = ", ".join(f"{name} {version}" for name, version in versions.items())
+        raise _missing(f"but two versions of it share one folder ({found})")
+    return module
+
+
+def _installed() -> list[metadata.Distribution]:
+    """Return the OpenCV packages that pip knows of, whether or not their files are still there."""
+    return [item for name in PACKAGES for item in metadata.distributions(name=name)]
+
+
+def _folder(package: metadata.Distribution) -> Path:
+    return Path(str(package.locate_file("cv2"))).resolve()
+
+
+def _missing(problem: str) -> MissingExtra:
+    installed = list(dict.fromkeys(item.name for item in _installed()))
+    return MissingExtra("OpenCV", _extra(problem, installed), problem, installed)
+
+
+def _extra(problem: str, installed: list[str]) -> str:
+    """Return the extra of pyproject.toml that installs the OpenCV for this machine."""
+    if any("contrib" in name for name in installed):
+        return "mediapipe"
+    has_display = not sys.platform.startswith("linux") or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    return "desktop" if has_display and "libGL" not in problem else "headless"
+
+
+class _LazyModule:
+    """Stand in for cv2: import it when an attribute is first read, then hold all of its attributes."""
+
+    def __getattr__(self, name: str) -> Any:  # called only for attributes that are not in __dict__ yet
+        module = load_opencv()
+        self.__dict__ = {**vars(module), **self.__dict__}  # what a test has replaced stays
+        return getattr(module, name)
+
+
+if TYPE_CHECKING:
+    import cv2
+else:
+    cv2 = _LazyModule()
+
+__all__ = ["cv2", "load_opencv"]

@@ -1,4 +1,4 @@
-"""Native libraries write to the terminal past Python: their chatter is held back, and shown where something failed."""
+"""Hold back what native libraries write to the terminal, and show it if something fails."""
 
 from __future__ import annotations
 
@@ -13,27 +13,34 @@ from edge.errors import EmotionError
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what is written to file descriptors 1 and 2 inside; replay it if something unexpected leaves."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(fd, os.dup(fd)) for fd in (1, 2)]
-    with tempfile.TemporaryFile() as chatter:
-        for fd, _ in kept:
-            os.dup2(chatter.fileno(), fd)
+    """Hold back the output to file descriptors 1 and 2; replay it on stderr if an unexpected exception is raised.
+
+    Native libraries bypass sys.stdout and sys.stderr, so the descriptors themselves are redirected. This affects all
+    threads of the process.
+    """
+    _flush()
+    saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    with tempfile.TemporaryFile() as output:
+        for descriptor in saved:
+            os.dup2(output.fileno(), descriptor)
         unexpected = False
         try:
             yield
-        except (EmotionError, KeyboardInterrupt):  # one line says all that there is to say
+        except (EmotionError, KeyboardInterrupt):  # the one line of the error is enough
             raise
         except BaseException:
             unexpected = True
             raise
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for fd, saved in kept:
-                os.dup2(saved, fd)
-                os.close(saved)
+            _flush()
+            for descriptor, copy in saved.items():
+                os.dup2(copy, descriptor)
+                os.close(copy)
             if unexpected:
-                chatter.seek(0)
-                sys.stderr.write(chatter.read().decode(errors="replace"))
+                output.seek(0)
+                sys.stderr.write(output.read().decode(errors="replace"))
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

@@ -1,32 +1,86 @@
-"""What every source of frames is: an iterable of Frame that must be closed."""
+"""Define what a source of frames and a live device must offer."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from edge.values import Frame, Image
 
 
+@dataclass(frozen=True)
+class CameraSettings:
+    """Request settings of a camera; None leaves one to the driver. Drivers grant what they can, without an error."""
+
+    resolution: tuple[int, int] | None = None  # width, height in pixels
+    fps: float | None = None
+    fourcc: str | None = None  # pixel format; most webcams give more than 640x480 at 30 FPS only as MJPG
+
+    def requested(self) -> list[str]:
+        """Return the names of the settings that are not left to the driver."""
+        return [name for name, value in vars(self).items() if value is not None]
+
+
+class Capture(Protocol):
+    """Read pictures from an open device, all from one thread."""
+
+    fps: float
+    notice: str | None  # for the user, as a resolution that differs from the requested one
+
+    def read(self) -> Image | None:
+        """Wait for the next picture, uint8 [height, width, 3] BGR; None after the last one."""
+        ...
+
+    def release(self) -> None:
+        """Close the device."""
+        ...
+
+
+class Device(Capture, Protocol):
+    """Open a device by the text that the user gave as source."""
+
+    supported_settings: tuple[str, ...]  # names of CameraSettings
+    may_be_still: bool  # whether it may rightly show the same picture for long, as a shared screen does
+
+    def __init__(self, text: str, settings: CameraSettings) -> None:
+        """Raise SourceError if the device cannot be opened."""
+        ...
+
+    @staticmethod
+    def accepts(text: str) -> bool:
+        """Return whether the text names such a device, connected or not."""
+        ...
+
+
 class Source:
-    """Frames, and what is known about them. Subclasses give `images`; live ones override `__iter__`."""
+    """Iterate over frames. Recordings implement `accepts`, `__init__(text)` and `images`; Live overrides `__iter__`."""
 
     live = False
     independent = False  # pictures that have nothing to do with each other
     fps = 30.0  # of the recording; nominal for live sources
-    dropped = 0  # frames that came while the loop was busy with another
+    dropped = 0  # frames replaced by a newer one before the loop was ready for them
     skipped = 0  # pictures that could not be read
-    notice: str | None = None  # what a person should know, as a camera that gives another resolution than asked for
+    notice: str | None = None  # for the user, as a resolution that differs from the requested one
     folder: Path | None = None  # of pictures: the folder that their names are relative to
-    idle: Callable[[], object] | None = None  # called some ten times a second while a live source waits for a frame
+    idle: Callable[[], object] | None = None  # called about ten times a second while a live source waits for a frame
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.stop = threading.Event()  # set it, from any thread or signal handler, to end the frames
+        self.stop = threading.Event()  # ends the frames; may be set from any thread or signal handler
+
+    @staticmethod
+    def accepts(text: str) -> bool:
+        """Return whether the text names such a recording."""
+        raise NotImplementedError
+
+    def images(self) -> Iterator[tuple[Image, str | None]]:
+        """Yield each picture, uint8 [height, width, 3] BGR, with its file name if it has one."""
+        raise NotImplementedError
 
     def __iter__(self) -> Iterator[Frame]:
         for index, (image, name) in enumerate(self.images()):
@@ -34,16 +88,12 @@ class Source:
                 return
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
 
-    def images(self) -> Iterator[tuple[Image, str | None]]:
-        """Each picture, uint8 [height, width, 3] BGR, and its name where it has one."""
-        raise NotImplementedError
-
     def stats(self) -> dict[str, Any]:
-        """What the source can tell of the run, for --stats."""
+        """Return what the source reports in --stats."""
         return {"dropped": self.dropped, "skipped": self.skipped}
 
     def close(self) -> None:
-        """Let go of devices and files; may be called twice."""
+        """Release devices and files; may be called twice."""
 
     def __enter__(self) -> Source:
         return self

@@ -1,4 +1,4 @@
-"""Is a camera still alive? Judged by its pictures and the time alone."""
+"""Decide from the pictures of a camera and their times whether it is lost."""
 
 from __future__ import annotations
 
@@ -11,43 +11,49 @@ FROZEN_S = 5.0  # one picture, byte for byte, for this long: lost
 
 
 class Health:
-    """Told of each picture, says whether the camera is lost.
+    """Watch the pictures of a camera. Times are seconds of the monotonic clock.
 
-    A sensor's noise makes no two pictures equal, so one that repeats byte for byte is a stuck driver (or a covered
-    lens: no face is lost by it). A stream may truly show a still screen: with `may_be_still`, a repeated picture that
-    is still there after the stream was opened anew is what the stream shows, until it changes.
+    The noise of a sensor makes every picture differ, so one that repeats byte for byte comes from a stuck driver (or a
+    covered lens, where no face is lost by it). A stream may rightly show a still screen: with `may_be_still`, a picture
+    that repeats even after the stream was reopened counts as still, not frozen, until it changes.
     """
 
     def __init__(self, may_be_still: bool) -> None:
-        self._may_be_still, self._is_still = may_be_still, False
+        self._may_be_still = may_be_still
+        self._is_still = False
         self._last: Image | None = None
-        self._seen_s = self._changed_s = 0.0  # the last picture, and the last that differed from the one before
+        self._captured_s = 0.0  # of the last picture
+        self._changed_s = 0.0  # of the last picture that differed from the one before
 
-    def picture(self, image: Image, captured_s: float) -> None:
-        """The camera gave this picture then."""
-        if self._last is None or not _same(self._last, image):
-            self._changed_s, self._is_still = captured_s, False
-        self._last, self._seen_s = image, captured_s
+    def update(self, image: Image, captured_s: float) -> None:
+        """Record a picture and when it was captured."""
+        if self._last is None or not _equal(self._last, image):
+            self._changed_s = captured_s
+            self._is_still = False
+        self._last = image
+        self._captured_s = captured_s
 
     def reopened(self) -> None:
-        """The camera is being opened anew."""
+        """Record that the camera is being reopened."""
         self._is_still = self._may_be_still
 
     def stalled(self, now_s: float) -> bool:
-        return now_s - self._seen_s >= STALLED_S
+        """Return whether no picture has come for too long."""
+        return now_s - self._captured_s >= STALLED_S
 
     def frozen(self) -> bool:
-        return self._seen_s - self._changed_s >= FROZEN_S and not self._is_still
+        """Return whether the same picture has been repeated for too long."""
+        return self._captured_s - self._changed_s >= FROZEN_S and not self._is_still
 
-    def words(self, now_s: float) -> str:
-        """What is wrong, for people."""
+    def message(self, now_s: float) -> str:
+        """Return what is wrong with a lost camera, for the user."""
         if self.stalled(now_s):
-            return f"camera lost: no frame for {now_s - self._seen_s:.0f} s, reopening"
+            return f"camera lost: no frame for {now_s - self._captured_s:.0f} s, reopening"
         if self.frozen():
             return f"camera lost: one picture repeated for {now_s - self._changed_s:.0f} s, reopening"
         return "camera lost: unplugged or ended, reopening"
 
 
-def _same(a: Image, b: Image) -> bool:
-    """Equal to the byte. One pixel in 256 is looked at first: 10 microseconds, and noise shows itself there."""
+def _equal(a: Image, b: Image) -> bool:
+    """Compare byte for byte. One pixel in 256 comes first: it takes 10 microseconds, and shows any noise."""
     return a.shape == b.shape and np.array_equal(a[::16, ::16], b[::16, ::16]) and np.array_equal(a, b)

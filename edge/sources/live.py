@@ -1,6 +1,6 @@
-"""A live source: the newest frame wins, and a camera that is lost is noticed, reported and reopened.
+"""Read a live source: keep only the newest frame, and notice, report and reopen a lost camera.
 
-Reading happens in a thread, since a dead driver may block for ever; such a thread is left behind, never waited for.
+A thread reads the device, since a dead driver may block for ever. Such a thread is abandoned, never waited for.
 """
 
 from __future__ import annotations
@@ -8,44 +8,51 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge.errors import SourceError
-from edge.sources.base import Source
-from edge.sources.capture import Capture
+from edge.sources.base import Capture, Source
 from edge.sources.health import Health
+from edge.sources.outage import Outages
 from edge.values import Frame, Image
 
-FIRST_S = 15.0  # a camera that was never there: no picture for this long after the start
-NOTICE_S = 0.5  # between two frames that tell of it
-BACKOFF_S = (0.5, 8.0)  # before the first reopening and, doubling, at most
-PATIENCE_S = 5.0  # what a reopened camera has for its first new picture before it is reopened again
-POLL_S = 0.1  # a signal handler may set `stop`, but must not notify
-RELEASE_S = 0.5  # what a reader is given to release its device
-BLOCKED_READERS = 3  # threads left behind in a dead driver; with so many, no more are added
+START_TIMEOUT_S = 15.0  # for the first picture after the start
+REOPEN_TIMEOUT_S = 5.0  # for the first picture of a reopened camera, before it is reopened again
+RELEASE_TIMEOUT_S = 0.5  # for a thread to release its device
+POLL_INTERVAL_S = 0.1  # `stop` is polled, since a signal handler may set an event, but must not notify a condition
+MAX_BLOCKED_THREADS = 3  # abandoned in a dead driver; with so many, the camera is not reopened
 
 
-class Reader:
-    """A thread that opens a capture and keeps the newest of its pictures in a one-slot mailbox.
+class Captured(NamedTuple):
+    """Hold a picture, when it was captured, and how many were dropped since the one before."""
 
-    One that comes `after` another gives it a moment to release the device: cameras are opened once at a time.
+    time_s: float
+    image: Image
+    dropped: int
+
+
+class CaptureThread:
+    """Open a device in a thread and keep its newest picture in a one-slot mailbox.
+
+    A thread that replaces another (`after`) first gives it a moment to release the device, since a camera can be open
+    only once at a time.
     """
 
-    def __init__(self, open_capture: Callable[[], Capture], after: Reader | None = None) -> None:
+    def __init__(self, open_capture: Callable[[], Capture], after: CaptureThread | None = None) -> None:
         self.opened_s: float | None = None
         self.ended = False
-        self.error: Exception | None = None  # why it ended, where there is more to say
-        self._open, self._after = open_capture, after
+        self.error: Exception | None = None  # that ended the thread
+        self._open = open_capture
+        self._after = after
         self._stop = threading.Event()
         self._changed = threading.Condition()
-        self._slot: tuple[float, Image] | None = None
-        self._overwritten = 0
+        self._newest: Captured | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         if self._after:
-            self._after.leave(RELEASE_S)
+            self._after.stop(RELEASE_TIMEOUT_S)
             self._after = None
         try:
             capture = self._open()
@@ -54,7 +61,7 @@ class Reader:
                 self._read(capture)
             finally:
                 capture.release()
-        except Exception as error:  # drivers raise what they like, and all of it means that the camera is lost
+        except Exception as error:  # whatever a driver raises, it means that the camera is lost
             self.error = error
         finally:
             with self._changed:
@@ -64,117 +71,126 @@ class Reader:
     def _read(self, capture: Capture) -> None:
         while not self._stop.is_set() and (image := capture.read()) is not None:
             with self._changed:
-                self._overwritten += self._slot is not None
-                self._slot = (time.monotonic(), image)
+                dropped = 0 if self._newest is None else self._newest.dropped + 1
+                self._newest = Captured(time.monotonic(), image, dropped)
                 self._changed.notify()
 
-    def take(self, timeout_s: float) -> tuple[float, Image, int] | None:
-        """When it was captured, the newest picture, and how many were dropped for it; None where there is none yet."""
+    def take(self, timeout_s: float) -> Captured | None:
+        """Return the newest picture once; None if the timeout passes, or the thread ends, without a new one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._slot is not None or self.ended, timeout_s)
-            if self._slot is None:
-                return None
-            (captured_s, image), dropped = self._slot, self._overwritten
-            self._slot, self._overwritten = None, 0
-            return captured_s, image, dropped
+            self._changed.wait_for(lambda: self._newest is not None or self.ended, timeout_s)
+            newest = self._newest
+            self._newest = None
+            return newest
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
+        """Return whether the thread still runs, or is blocked."""
         return self._thread.is_alive()
 
-    def leave(self, wait_s: float = 0.0) -> None:
-        """Ask the thread to release the device as soon as it can; wait no longer than told."""
+    def stop(self, timeout_s: float = 0.0) -> None:
+        """Ask the thread to release the device, and wait for it no longer than the timeout."""
         self._stop.set()
-        self._thread.join(wait_s)
+        self._thread.join(timeout_s)
 
 
 class Live(Source):
-    """The newest frame each time; while the camera is lost, two a second with `error` and the last picture.
+    """Yield the newest frame each time; during an outage, two frames a second with `error` set and the last picture.
 
-    `open_capture` makes the device, at the start and again after each loss. With `ends` (a recording that is played
-    like a camera) the end of its pictures is the end of the source. Raises SourceError where no first picture comes.
+    `open_capture` opens the device, at the start and again after each loss. A `finite` source, as a recording that is
+    played like a camera, ends with its last picture and is never lost. Raises SourceError if no first picture comes.
     """
 
     live = True
 
     def __init__(
-        self, name: str, open_capture: Callable[[], Capture], *, ends: bool = False, may_be_still: bool = False
+        self, name: str, open_capture: Callable[[], Capture], *, finite: bool = False, may_be_still: bool = False
     ) -> None:
         super().__init__(name)
-        self._open, self._ends = open_capture, ends
+        self._open = open_capture
+        self._finite = finite
         self._health = Health(may_be_still)
-        self._left: list[Reader] = []
-        capture = open_capture()  # here, in the main thread: there macOS asks whether the camera may be used
-        self.fps, self.notice = capture.fps, capture.notice
-        self._reader = Reader(lambda: capture)
-        self._first = self._reader.take(FIRST_S)
+        self._outages = Outages()
+        self._abandoned: list[CaptureThread] = []
+        capture = open_capture()  # in the main thread: there macOS asks the user for permission
+        self.fps = capture.fps
+        self.notice = capture.notice
+        self._thread = CaptureThread(lambda: capture)
+        self._first = self._thread.take(START_TIMEOUT_S)
         if self._first is None:
-            self._reader.leave()
-            why = self._reader.error or "is another program using it?"
-            raise SourceError(f"camera {name} opens but gives no picture ({why}); check it and start again")
-        self._start_s, self._index = self._first[0], -1
-        self._image = self._first[1]
-        self._lost_s: float | None = None  # since when
-        self._notice_s = self._retry_s = 0.0  # when the next one is due
-        self._delay_s = BACKOFF_S[0]
-        self.losses, self._lost_before_s, self._lost_all_s = 0, 0.0, 0.0
+            self._thread.stop()
+            reason = self._thread.error or "is another program using it?"
+            raise SourceError(f"camera {name} opens but gives no picture ({reason}); check it and start again")
+        self._start_s = self._first.time_s
+        self._image = self._first.image
+        self._index = -1
 
     def __iter__(self) -> Iterator[Frame]:
         while not self.stop.is_set():
-            taken, self._first = self._first or self._reader.take(POLL_S), None
-            if taken:
-                self._health.picture(taken[1], taken[0])
-            elif self._ends and self._reader.ended:
+            captured = self._take()
+            if captured:
+                self._health.update(captured.image, captured.time_s)
+            elif self._finite and self._thread.ended:
                 return
             now_s = time.monotonic()
-            if taken and (self._ends or not self._health.frozen()):
-                captured_s, self._image, dropped = taken
-                self.dropped += dropped
-                self._lost_s, self._delay_s, self._lost_before_s = None, BACKOFF_S[0], self._lost_all_s
-                yield self._frame(captured_s, 1 + dropped)
+            if captured and (self._finite or not self._health.frozen()):
+                self._outages.end()
+                yield self._live_frame(captured)
                 continue
-            if not self._ends and self._is_lost(now_s):
-                yield from self._while_lost(now_s)
+            if self._is_lost(now_s):
+                yield from self._handle_outage(now_s)
             if self.idle:
                 self.idle()
 
-    def _frame(self, at_s: float, step: int, error: str | None = None) -> Frame:
-        self._index += step
-        return Frame(self._index, at_s - self._start_s, at_s, self._image, error=error)
+    def _take(self) -> Captured | None:
+        captured = self._first or self._thread.take(POLL_INTERVAL_S)
+        self._first = None
+        return captured
+
+    def _live_frame(self, captured: Captured) -> Frame:
+        self._image = captured.image
+        self._index += 1 + captured.dropped
+        self.dropped += captured.dropped
+        return self._frame(captured.time_s)
+
+    def _frame(self, now_s: float, error: str | None = None) -> Frame:
+        return Frame(self._index, now_s - self._start_s, now_s, self._image, error=error)
 
     def _is_lost(self, now_s: float) -> bool:
-        """Once lost, only a new picture ends it."""
-        health = self._health
-        return self._lost_s is not None or self._reader.ended or health.frozen() or health.stalled(now_s)
+        """Return whether the camera is lost; an outage lasts until a new picture ends it."""
+        if self._finite:
+            return False
+        return self._outages.active or self._thread.ended or self._health.frozen() or self._health.stalled(now_s)
 
-    def _while_lost(self, now_s: float) -> Iterator[Frame]:
-        """Reopen the camera when that is due, and tell of its loss twice a second."""
-        if self._lost_s is None:
-            self._lost_s, self._notice_s, self._retry_s = now_s, now_s, now_s + self._delay_s
-            self.losses += 1
-        self._lost_all_s = self._lost_before_s + now_s - self._lost_s
+    def _handle_outage(self, now_s: float) -> Iterator[Frame]:
+        """Reopen the camera when an attempt is due, and yield a frame with the error when a report is due."""
+        self._outages.update(now_s)
         self._reopen(now_s)
-        if now_s >= self._notice_s:
-            self._notice_s = now_s + NOTICE_S
-            yield self._frame(now_s, 1, self._health.words(now_s))
-        if self._reader.ended:
-            self.stop.wait(POLL_S)  # there is nothing to take that would wait
+        if self._outages.report_due(now_s):
+            self._outages.reported(now_s)
+            self._index += 1
+            yield self._frame(now_s, self._health.message(now_s))
+        if self._thread.ended:
+            self.stop.wait(POLL_INTERVAL_S)  # an ended thread's take() returns at once
 
     def _reopen(self, now_s: float) -> None:
-        """Start a new reader where the time has come; one attempt at a time, each twice as long after the last."""
-        reader = self._reader
-        trying = not reader.ended and (reader.opened_s is None or now_s - reader.opened_s < PATIENCE_S)
-        self._left = [left for left in self._left if left.alive()]
-        if now_s < self._retry_s or trying or len(self._left) >= BLOCKED_READERS:
+        """Replace the capture thread if an attempt is due and none is under way."""
+        thread = self._thread
+        is_opening = thread.opened_s is None or now_s - thread.opened_s < REOPEN_TIMEOUT_S
+        self._abandoned = [blocked for blocked in self._abandoned if blocked.is_alive()]
+        if not self._outages.retry_due(now_s) or len(self._abandoned) >= MAX_BLOCKED_THREADS:
             return
-        self._left.append(reader)
-        self._reader = Reader(self._open, after=reader)
+        if is_opening and not thread.ended:
+            return
+        self._abandoned.append(thread)
+        self._thread = CaptureThread(self._open, after=thread)
         self._health.reopened()
-        self._delay_s = min(2 * self._delay_s, BACKOFF_S[1])
-        self._retry_s = now_s + self._delay_s
+        self._outages.retried(now_s)
 
     def stats(self) -> dict[str, Any]:
-        return super().stats() | {"lost": {"times": self.losses, "seconds": round(self._lost_all_s, 1)}}
+        """Return what the source reports in --stats, outages included."""
+        return super().stats() | {"lost": {"times": self._outages.count, "seconds": round(self._outages.total_s, 1)}}
 
     def close(self) -> None:
+        """Release the device, unless its driver is dead."""
         self.stop.set()
-        self._reader.leave(RELEASE_S)  # a healthy camera is released by then, a dead one never
+        self._thread.stop(RELEASE_TIMEOUT_S)

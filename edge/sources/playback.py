@@ -1,0 +1,32 @@
+"""Play a recording like a camera."""
+
+from __future__ import annotations
+
+import time
+
+from edge.sources.base import Source
+from edge.values import Image
+
+
+class Playback:
+    """Capture from a recording: each frame comes at its own time, whether or not the loop is ready for it."""
+
+    def __init__(self, source: Source) -> None:
+        self.fps = source.fps
+        self.notice = source.notice
+        self._source = source
+        self._images = source.images()
+        self._start_s = time.monotonic()
+        self._count = 0
+
+    def read(self) -> Image | None:
+        """Wait until the next frame is due and return it, uint8 [height, width, 3] BGR; None after the last one."""
+        image, _ = next(self._images, (None, None))
+        due_s = self._start_s + self._count / self.fps
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        self._count += 1
+        return image
+
+    def release(self) -> None:
+        """Close the recording."""
+        self._source.close()

@@ -1,0 +1,185 @@
+"""Test webcams and the Pi's camera on fake drivers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.errors import SourceError, UsageError
+from edge.opencv import cv2
+from edge.source import open_source
+from edge.sources import camera
+from edge.sources.base import CameraSettings
+
+
+class FakeVideoCapture:
+    """Replace cv2.VideoCapture: a grey camera that grants 640x480 at 30 FPS in MJPG, whatever is requested."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+        self.requested: list[int] = []
+        self.granted = {
+            cv2.CAP_PROP_FRAME_WIDTH: 640.0,
+            cv2.CAP_PROP_FRAME_HEIGHT: 480.0,
+            cv2.CAP_PROP_FPS: 30.0,
+            cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*"MJPG")),
+        }
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, key: int, value: float) -> bool:
+        self.requested.append(key)
+        return True
+
+    def get(self, key: int) -> float:
+        return self.granted[key]
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        return True, np.zeros((480, 640), dtype=np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.fixture
+def webcams(monkeypatch: pytest.MonkeyPatch) -> list[FakeVideoCapture]:
+    """Replace cv2.VideoCapture; return the list of those opened."""
+    opened: list[FakeVideoCapture] = []
+
+    def open_capture(*arguments: Any) -> FakeVideoCapture:
+        opened.append(FakeVideoCapture(*arguments))
+        return opened[-1]
+
+    monkeypatch.setattr(cv2, "VideoCapture", open_capture)
+    return opened
+
+
+@pytest.mark.parametrize("text", ["3", "/dev/video3"])
+def test_webcam_is_opened_by_its_number(webcams: list[FakeVideoCapture], text: str) -> None:
+    with open_source(text) as source:
+        assert webcams[0].arguments == (3,)
+        assert next(iter(source)).image.shape == (480, 640, 3), "grey cameras give BGR too"
+
+
+def test_webcam_is_opened_by_a_link(webcams: list[FakeVideoCapture], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "resolve", lambda path: Path("/dev/video5") if path.name == "usb-webcam" else path)
+    with open_source("/dev/v4l/by-id/usb-webcam"):
+        assert webcams[0].arguments == (5,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_granted"),
+    [
+        (CameraSettings(), True),
+        (CameraSettings((640, 480), 30, "MJPG"), True),
+        (CameraSettings((1280, 720), 30, "MJPG"), False),
+        (CameraSettings(fps=60), False),
+        (CameraSettings(fourcc="YUYV"), False),
+    ],
+)
+def test_webcam_settings_that_are_not_granted_are_reported(
+    webcams: list[FakeVideoCapture], settings: CameraSettings, is_granted: bool
+) -> None:
+    with open_source("0", settings=settings) as source:
+        notice = source.notice
+    if is_granted:
+        assert notice is None
+    else:
+        assert notice is not None
+        assert "it gives 640x480 at 30 FPS in MJPG" in notice
+
+
+def test_webcam_settings_are_requested_in_an_order_that_drivers_need(webcams: list[FakeVideoCapture]) -> None:
+    with open_source("0", settings=CameraSettings((1280, 720), 30, "MJPG")):
+        pass
+    size = [cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT]
+    assert webcams[0].requested == [cv2.CAP_PROP_BUFFERSIZE, cv2.CAP_PROP_FOURCC, *size, cv2.CAP_PROP_FPS]
+
+
+def test_missing_webcam_lists_the_cameras_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("dev/video0", "dev/video10", "dev/video2", "names/video0/name"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("A webcam\n")
+    monkeypatch.setattr(camera, "DEVICES", tmp_path / "dev")
+    monkeypatch.setattr(camera, "NAMES", tmp_path / "names")
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(SourceError) as caught:
+        open_source("97")
+    listed = "video0 (A webcam), video2, video10"
+    assert f"cameras on this machine: {listed};" in str(caught.value).replace(f"{tmp_path}/dev/", "")
+
+
+@pytest.mark.parametrize("driver", ["unicam", "rp1-cfe"])
+def test_camera_list_points_to_the_pi_camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver: str) -> None:
+    (tmp_path / "video0").mkdir()
+    (tmp_path / "video0" / "name").write_text(driver)
+    monkeypatch.setattr(camera, "DEVICES", tmp_path)
+    monkeypatch.setattr(camera, "NAMES", tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert camera.cameras().endswith("--source picamera)")
+
+
+def test_missing_picamera2_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(SourceError, match=r"sudo apt install python3-picamera2.*system-site-packages"):
+        open_source("picamera")
+
+
+def test_pi_without_a_camera_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise IndexError("list index out of range")  # as picamera2 does
+
+    monkeypatch.setitem(sys.modules, "picamera2", SimpleNamespace(Picamera2=fail))
+    with pytest.raises(SourceError, match="cannot open the Pi's camera"):
+        open_source("picamera")
+
+
+class FakePicamera2:
+    """Replace picamera2.Picamera2: a camera that grants 800x600, whatever is requested."""
+
+    def create_video_configuration(self, **configuration: Any) -> dict[str, Any]:
+        return configuration
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        assert configuration["main"] == {"format": "RGB888", "size": (801, 600)}
+        assert configuration["controls"] == {"FrameDurationLimits": (40000, 40000)}
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return {"main": {"size": (800, 600)}}
+
+    def capture_array(self, _: str) -> np.ndarray:
+        return np.full((600, 800, 3), (1, 2, 3), dtype=np.uint8)
+
+    def start(self) -> None:
+        pass
+
+    stop = start
+    close = start
+
+
+def test_pi_camera_gives_bgr_and_reports_its_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", SimpleNamespace(Picamera2=FakePicamera2))
+    with open_source("picamera", settings=CameraSettings((801, 600), 25.0)) as source:
+        assert source.notice == "the Pi's camera gives 800x600"
+        assert source.fps == 25
+        assert next(iter(source)).image[0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "expected"),
+    [
+        ("demo", CameraSettings(fps=5), "supports --fps, found demo"),
+        ("rtsp://camera/1", CameraSettings((640, 480), 5), "supports --resolution and --fps, found rtsp"),
+        ("picamera", CameraSettings(fps=5, fourcc="MJPG"), "supports --fourcc, found picamera"),
+        ("clip.mp4", CameraSettings(fps=5), "supports --fps, found clip.mp4"),
+    ],
+)
+def test_unsupported_settings_are_refused(text: str, settings: CameraSettings, expected: str) -> None:
+    with pytest.raises(UsageError, match=f"expected a camera that {expected}"):
+        open_source(text, settings=settings)
