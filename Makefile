@@ -1,38 +1,55 @@
 PYTHON ?= python3
 LEAN = .venv-lean
 FULL = .venv
+LINT = .venv-lint
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-# OpenCV with windows where there is a display to open them on, else the build that needs no libGL.
+# An OpenCV that opens windows if there is a display, else the one that needs no libGL.
 ifneq ($(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),)
 PROFILE ?= desktop
 else
 PROFILE ?= headless
 endif
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-fast test-lean lint clean
 
-demo: $(LEAN)/$(PROFILE).done  ## the lean environment, and the main job on a moving face
-	$(LEAN)/bin/python edge/run.py --source demo $(ARGS)
+demo: $(LEAN)/$(PROFILE).done  ## install the lean environment and run the shipped model on a moving face
+	$(LEAN)/bin/edge-emotion demo $(ARGS)
+	@echo "next: $(LEAN)/bin/edge-emotion (the first camera), $(LEAN)/bin/edge-emotion --help"
 
-test: $(FULL)/dev.done lint  ## the full environment, every check and every test
+test: $(FULL)/dev.done lint  ## install the full environment and run every check
 	$(FULL)/bin/python -m pytest $(ARGS)
 
-lint: $(FULL)/dev.done
-	$(FULL)/bin/ruff check .
-	$(FULL)/bin/ruff format --check .
-	$(FULL)/bin/mypy
+test-fast: $(FULL)/dev.done  ## run the tests that train, export and measure nothing
+	$(FULL)/bin/python -m pytest -m "not slow" $(ARGS)
+
+test-lean: .venv-lowest/lean.done .venv-newest/lean.done  ## test edge with the lowest and the newest versions allowed
+	.venv-lowest/bin/python -m pytest -m "not slow" tests/edge $(ARGS)
+	.venv-newest/bin/python -m pytest -m "not slow" tests/edge $(ARGS)
+
+lint: $(LINT)/lint.done  ## ruff and mypy, without TensorFlow
+	$(LINT)/bin/ruff check .
+	$(LINT)/bin/ruff format --check .
+	$(LINT)/bin/mypy
 
 $(LEAN)/%.done: pyproject.toml
 	@rm -rf $(LEAN)
 	$(PYTHON) -m venv $(LEAN)
-	$(LEAN)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable ".[$*]"
-	@$(LEAN)/bin/python -m pip uninstall --quiet --yes setuptools  # Python 3.11 and older bring it; nothing here uses it
+	$(LEAN)/bin/python $(PIP_INSTALL) --no-compile --editable ".[$*]"
+	@$(LEAN)/bin/python -m pip uninstall --quiet --yes setuptools  # Python 3.11 and older install it; nothing here uses it
 	@touch $@
 
-$(FULL)/%.done: pyproject.toml
-	$(PYTHON) -m venv $(FULL)
-	$(FULL)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+$(FULL)/%.done $(LINT)/%.done: pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) --editable ".[$*]"
+	@touch $@
+
+.venv-lowest/lean.done: CONSTRAINTS = --constraint tests/lowest.txt
+.venv-lowest/lean.done .venv-newest/lean.done: pyproject.toml tests/lowest.txt
+	@rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) --no-compile --editable ".[headless]" pytest $(CONSTRAINTS)
 	@touch $@
 
 clean:
-	rm -rf $(LEAN) $(FULL) build *.egg-info
+	rm -rf $(LEAN) $(FULL) $(LINT) .venv-lowest .venv-newest build *.egg-info
