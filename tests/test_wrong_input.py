@@ -1,4 +1,4 @@
-"""Wrong input to every command: one line on stderr, exit status 2, nothing written."""
+"""Specify the answer of every command to wrong input: one line on stderr, exit status 2, no file written."""
 
 from __future__ import annotations
 
@@ -21,14 +21,19 @@ from tests.conftest import draw_data_set
 from train.runs import save_model
 from train.zoo import build
 
-RUN, TRAIN, EVALUATE = "edge.run", "train.__main__", "train.evaluate"
-TFLITE, ONNX, VERIFY, BENCHMARKS = "export.tflite", "export.onnx", "export.verify", "benchmarks.__main__"
+RUN = "edge.__main__"
+TRAIN = "train.__main__"
+EVALUATE = "train.evaluate"
+TFLITE = "export.tflite"
+ONNX = "export.onnx"
+VERIFY = "export.verify"
+BENCHMARKS = "benchmarks.__main__"
 COMPARE = "benchmarks.compare"
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all sorts of wrong things in it, made the current one."""
+    """Fill a folder with wrong files of every kind, and make it the current one."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "garbage.mp4").write_bytes(b"no video" * 100)
     (tmp_path / "garbage.jpg").write_bytes(b"no picture" * 100)
@@ -47,7 +52,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     writer.write(np.zeros((48, 64, 3), dtype=np.uint8))
     writer.release()
-    card, graph = read_tflite_card(SHIPPED), _without_card(SHIPPED)
+    card = read_tflite_card(SHIPPED)
+    graph = _without_card(SHIPPED)
     for name, labels in (("three_labels", ("a", "b", "c")), ("bored", ("bored", *EMOTIONS[1:]))):
         _write_model(tmp_path / f"{name}.tflite", graph, replace(card, labels=labels).to_json())
     _write_model(
@@ -62,7 +68,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _without_card(path: Path) -> bytes:
-    """The flatbuffer alone: the zip behind it begins with its first entry."""
+    """Return the flatbuffer alone: the appended zip archive begins with its first entry."""
     with zipfile.ZipFile(path) as archive:
         return path.read_bytes()[: min(entry.header_offset for entry in archive.infolist())]
 
@@ -79,7 +85,7 @@ CASES = [
     (RUN, "--source garbage.jpg", "cannot decode"),
     (RUN, "--source empty", "found none"),
     (RUN, "--source 97", "cannot open camera 97"),
-    (RUN, "--source http://127.0.0.1:9/none", "cannot open camera"),
+    (RUN, "--source http://127.0.0.1:9/none", "cannot open stream"),
     (RUN, "--source demo --model nowhere.tflite", "no model"),
     (RUN, "--source demo --model garbage.tflite", "card"),
     (RUN, "--source demo --model cut.tflite", "card"),
@@ -96,13 +102,16 @@ CASES = [
     (RUN, "--source demo --stats empty", "cannot write"),
     (RUN, "--source demo --stats /dev/null", "no plain file"),
     (RUN, "--source demo --volume 11", "unrecognized"),
+    (RUN, "--camera 0", "--source 0"),
+    (RUN, "demo --source 0", "one source"),
+    (RUN, "dmeo", "did you mean demo"),
     (RUN, "--source demo --threads 100000", "from 1 to 64"),
     (RUN, "--source 99999999999", "no source"),
     (RUN, f"--source {300 * 'x'}", "too long"),
     (RUN, "--source pipe", "neither"),
-    (RUN, "--source face.png --record .", "apart from the source"),
-    (RUN, "--source clip.avi --record clip.avi", "apart from the source"),
-    (RUN, "--source clip.avi --events clip.avi", "apart from the source"),
+    (RUN, "--source face.png --record .", "other than the source"),
+    (RUN, "--source clip.avi --record clip.avi", "other than the source"),
+    (RUN, "--source clip.avi --events clip.avi", "other than the source"),
     (RUN, "--source demo --no-display --events /dev/full", "cannot write events"),
     (RUN, "--source demo --model three_labels.tflite", "3 outputs"),
     (RUN, "--source demo --model odd_margin.tflite", "crop margin"),
@@ -114,21 +123,21 @@ CASES = [
     (TRAIN, "--data damaged --strict", "x.png"),
     (TRAIN, "--data six", "fear"),
     (TRAIN, "--data data --epochs 0", "from 1"),
-    (TRAIN, "--data data --rate -1", "above 0"),
+    (TRAIN, "--data data --learning-rate -1", "above 0"),
     (TRAIN, "--data data --dropout 1", "below 1"),
     (TRAIN, "--data data --head-epochs 9 --epochs 3", "must not exceed"),
-    (TRAIN, "--data data --batch 64 --weights none --size 32", "at least one batch"),
-    (TRAIN, "--data data --batch 7 --weights nowhere.h5", "weights file"),
-    (TRAIN, "--data data --batch 7 --weights garbage.jpg", "could not load"),
+    (TRAIN, "--data data --batch-size 64 --weights none --size 32", "at least one batch"),
+    (TRAIN, "--data data --batch-size 7 --weights nowhere.h5", "weights file"),
+    (TRAIN, "--data data --batch-size 7 --weights garbage.jpg", "could not load"),
     (TRAIN, "--resume", "--out"),
     (TRAIN, "--resume --out empty", "recipe.json"),
     (TRAIN, "--data data --seed 5000000000", "from 0"),
-    (TRAIN, "--data data --arch resnet --batch 7", "--arch"),
-    (TRAIN, "--data data --arch cnn --weights imagenet --batch 7", "pretrained"),
-    (TRAIN, "--data data --batch 7 --weights none --size 32 --teacher face.png", ".keras, .tflite or .onnx"),
-    (TRAIN, "--data data --batch 7 --weights none --size 32 --teacher nowhere.tflite", "no model"),
-    (TRAIN, "--data data --batch 7 --weights none --size 32 --teacher bored.tflite", "bored"),
-    (TRAIN, "--data data --batch 7 --weights none --size 32 --soft-labels garbage.csv", "table of votes"),
+    (TRAIN, "--data data --arch resnet --batch-size 7", "--arch"),
+    (TRAIN, "--data data --arch cnn --weights imagenet --batch-size 7", "pretrained"),
+    (TRAIN, "--data data --batch-size 7 --weights none --size 32 --teacher face.png", ".keras, .tflite or .onnx"),
+    (TRAIN, "--data data --batch-size 7 --weights none --size 32 --teacher nowhere.tflite", "no model"),
+    (TRAIN, "--data data --batch-size 7 --weights none --size 32 --teacher bored.tflite", "bored"),
+    (TRAIN, "--data data --batch-size 7 --weights none --size 32 --soft-labels garbage.csv", "table of votes"),
     (TRAIN, "--data data --votes posterior", "--soft-labels"),
     (EVALUATE, "--model face.png --data data --out o", ".keras, .tflite or .onnx"),
     (EVALUATE, "--model bored.tflite --data data --out o", "bored"),
@@ -175,8 +184,8 @@ def test_wrong_input(here: Path, capfd: pytest.CaptureFixture[str], module: str,
     before = sorted(here.rglob("*"))
     try:
         status = importlib.import_module(module).main(arguments.split())
-    except SystemExit as ended:  # argparse
-        status = ended.code
+    except SystemExit as end:  # argparse
+        status = end.code
     stderr = capfd.readouterr().err
     assert status == 2
     assert stderr.startswith("error: ")
@@ -185,11 +194,11 @@ def test_wrong_input(here: Path, capfd: pytest.CaptureFixture[str], module: str,
     assert sorted(here.rglob("*")) == before
 
 
-def test_an_unwritable_place_is_refused_before_the_work(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_run_folder_is_refused_before_training(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (here / "file").write_text("")
     assert (
         importlib.import_module(TRAIN).main(
-            ["--data", "data", "--batch", "7", "--weights", "none", "--size", "32", "--out", "file/run"]
+            ["--data", "data", "--batch-size", "7", "--weights", "none", "--size", "32", "--out", "file/run"]
         )
         == 2
     )

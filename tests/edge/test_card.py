@@ -1,3 +1,5 @@
+"""Specify the model card: what is valid, and how it is read from a file."""
+
 from __future__ import annotations
 
 import json
@@ -12,16 +14,16 @@ from edge.errors import ModelError
 from edge.labels import EMOTIONS
 
 CARD = ModelCard(labels=EMOTIONS, input_size=96, face_size=48, precision="int8", architecture="mobilenet_v2")
-HERE = Path("some.tflite")
+PATH = Path("some.tflite")
 
 
-def test_a_card_survives_json() -> None:
-    assert ModelCard.from_json(CARD.to_json(), HERE) == CARD
+def test_a_card_round_trips_through_json() -> None:
+    assert ModelCard.from_json(CARD.to_json(), PATH) == CARD
 
 
-def test_fields_of_later_versions_are_passed_over() -> None:
+def test_fields_of_later_versions_are_ignored() -> None:
     text = json.dumps({**json.loads(CARD.to_json()), "mood_ring": True})
-    assert ModelCard.from_json(text, HERE) == CARD
+    assert ModelCard.from_json(text, PATH) == CARD
 
 
 @pytest.mark.parametrize(
@@ -29,15 +31,15 @@ def test_fields_of_later_versions_are_passed_over() -> None:
     [{"labels": ["angry"]}, {"labels": ["a", "a"]}, {"input_size": 0}, {"colour": "rgb"}, {"labels": 3}],
     ids=str,
 )
-def test_a_wrong_card_is_refused(change: dict[str, object]) -> None:
+def test_values_out_of_range_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelError):
-        ModelCard.from_json(json.dumps({**json.loads(CARD.to_json()), **change}), HERE)
+        ModelCard.from_json(json.dumps({**json.loads(CARD.to_json()), **change}), PATH)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null"])
-def test_garbage_is_refused(text: str) -> None:
+def test_text_that_is_no_card_is_refused(text: str) -> None:
     with pytest.raises(ModelError):
-        ModelCard.from_json(text, HERE)
+        ModelCard.from_json(text, PATH)
 
 
 def test_a_tflite_file_without_a_card_is_refused(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_a_tflite_file_without_a_card_is_refused(tmp_path: Path) -> None:
         read_tflite_card(path)
 
 
-def test_the_shipped_card_says_where_the_model_is_from() -> None:
+def test_the_shipped_card_documents_the_model() -> None:
     card = read_tflite_card(SHIPPED)
     assert card.labels == EMOTIONS
     assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 112)

@@ -1,4 +1,4 @@
-"""The shipped model on real faces, through the device's own code."""
+"""Specify how the shipped model classifies real faces on a device."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from train.predict import predict
 SMILING = ["fer_justin.jpg", "sadtalker_happy.png", "spotimotion_happy.jpg"]
 
 
-def test_the_astronaut_smiles() -> None:
+def test_the_astronaut_is_happy() -> None:
     picture = cv2.imread(str(PHOTOGRAPH))
     (face,) = Haar().detect(picture)
     probabilities = Classifier(open_backend(SHIPPED)).read(picture, face.box)
@@ -30,17 +30,18 @@ def test_the_astronaut_smiles() -> None:
     assert probabilities.max() > 0.6
 
 
-def test_reading_leaves_the_picture_alone_and_repeats_itself() -> None:
+def test_classifying_is_repeatable_and_does_not_change_the_picture() -> None:
     picture = cv2.imread(str(PHOTOGRAPH))
     before = picture.copy()
     (face,) = Haar().detect(picture)
     classifier = Classifier(open_backend(SHIPPED))
-    first, second = classifier.read(picture, face.box), classifier.read(picture, face.box)
+    first = classifier.read(picture, face.box)
+    second = classifier.read(picture, face.box)
     assert (first == second).all()
     assert (picture == before).all()
 
 
-def test_the_shipped_accuracy_is_what_its_card_says(public_test: Path) -> None:
+def test_the_shipped_model_has_the_accuracy_on_its_card(public_test: Path) -> None:
     faces = load(public_test, ("public",))["public"]
     accuracy = float((predict(SHIPPED, faces.images).argmax(1) == faces.labels).mean())
     assert accuracy >= 0.68
@@ -48,7 +49,7 @@ def test_the_shipped_accuracy_is_what_its_card_says(public_test: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SMILING)
-def test_smiles_in_ordinary_photographs(name: str) -> None:
+def test_smiling_people_in_photographs_are_happy(name: str) -> None:
     picture = cv2.imread(str(shared(f"media/faces/{name}")))
     faces = Haar().detect(picture)
     assert faces
