@@ -1,45 +1,25 @@
-"""Specify the command line as a user starts it: sources, outputs, signals and errors."""
+"""Specify the runs that a user starts: sources, outputs, signals and failures."""
 
 from __future__ import annotations
 
 import csv
-import importlib
 import json
-import os
-import pkgutil
-import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-import edge.__main__
-import edge.run
 from edge.opencv import cv2
 from edge.sources.demo import PHOTOGRAPH
 from tests.conftest import ROOT, shared
+from tests.edge.command import HEADLESS, read_events, run
 from tests.edge.samples import count_frames
-
-HEADLESS = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-
-
-def run(*arguments: object, cwd: Path = ROOT, entry: str = "edge/run.py") -> subprocess.CompletedProcess[str]:
-    """Run the command without a display."""
-    start = [ROOT / "edge" / "run.py"] if entry == "edge/run.py" else entry.split()
-    command = [sys.executable, *map(str, [*start, *arguments])]
-    return subprocess.run(command, cwd=cwd, env=HEADLESS, capture_output=True, text=True, timeout=120)
-
-
-def read_events(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def write_video(path: Path, images: Iterable[np.ndarray]) -> None:
@@ -51,14 +31,6 @@ def write_video(path: Path, images: Iterable[np.ndarray]) -> None:
         writer.write(image)
     assert writer is not None
     writer.release()
-
-
-def exit_status_of(main: Callable[[list[str]], int], arguments: list[str]) -> int:
-    """Return the exit status, also where argparse ends the program."""
-    try:
-        return main(arguments)
-    except SystemExit as end:
-        return int(str(end.code))
 
 
 def test_the_demo_without_a_display_prints_and_records(tmp_path: Path) -> None:
@@ -93,50 +65,6 @@ def test_the_same_clip_gives_the_same_events_byte_for_byte(tmp_path: Path) -> No
     for name in ("a", "b"):
         assert run("--source", "demo", "--max-frames", 40, "--no-display", "--events", tmp_path / name).returncode == 0
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("entry", "arguments"),
-    [
-        ("edge/run.py", ["demo"]),
-        ("edge/run.py", ["run", "--source", "demo"]),
-        ("-m edge", ["demo"]),
-        ("-m edge", ["run", "demo"]),
-        ("-m edge.run", ["--source", "demo"]),
-    ],
-)
-def test_every_entry_point_and_form_of_the_source_runs_the_command(entry: str, arguments: list[str]) -> None:
-    done = run(*arguments, "--max-frames", 2, "--no-display", "--events", "-", entry=entry)
-    assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == [0, 1]
-    assert "2 frames" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "hint"),
-    [
-        ("dmeo", "found 'dmeo'; did you mean demo?"),
-        ("rnu", "found 'rnu'; did you mean run?"),
-        ("--camera 0", "unrecognized arguments: --camera; did you mean --source 0?"),
-        ("--input=x.mp4", "did you mean --source x.mp4?"),
-        ("--max-frame 3 --colour red", "unrecognized arguments: --colour;"),
-        ("demo --source 0", "expected one source, found demo and --source 0"),
-        ("a.jpg b.jpg", "expected one source, found a.jpg and b.jpg"),
-        ("nowhere.mp4", "no source 'nowhere.mp4'; expected demo, picamera"),
-    ],
-)
-def test_a_slip_gets_a_one_line_hint(capfd: pytest.CaptureFixture[str], arguments: str, hint: str) -> None:
-    assert exit_status_of(edge.__main__.main, arguments.split()) == 2
-    stderr = capfd.readouterr().err
-    assert stderr.count("\n") == 1
-    assert hint in stderr
-
-
-def test_version_is_that_of_the_project(capfd: pytest.CaptureFixture[str]) -> None:
-    assert edge.__main__.main(["--version"]) == 0
-    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert version
-    assert capfd.readouterr().out == f"edge-emotion {version[1]}\n"
 
 
 def test_a_folder_of_pictures_is_read_one_by_one(tmp_path: Path) -> None:
@@ -175,36 +103,6 @@ def test_realtime_plays_at_the_speed_of_the_recording(tmp_path: Path) -> None:
     first, *_, last = events
     assert last["frame"] == 14 + stats["dropped"]
     assert last["time"] == pytest.approx((last["frame"] - first["frame"]) / 30, abs=0.3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ("--source demo --resolution 640x480", "expected a camera"),
-        ("--source 0 --resolution 640", "as 1280x720"),
-        ("--source 0 --resolution 0x480", "as 1280x720"),
-        ("--source 0 --fourcc MJ", "four characters"),
-        ("--source 0 --fps 0", "above 0"),
-        ("--source p --realtime", "--realtime"),
-        ("--source p/*.png", "found none"),
-        ("--source p/../*/*.jpg --record p", "other than the pictures' own folder"),
-        ("--source demo --events a.csv --events ./a.csv", "other outputs"),
-        ("--source demo --record a.mp4 --stats a.mp4", "other outputs"),
-        ("--source demo --events - --events -", "other outputs, found -"),
-        ("--source demo --events nowhere/a.csv --record a.mp4 --stats s.json", "cannot write"),
-    ],
-)
-def test_wrong_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, expected: str
-) -> None:
-    (tmp_path / "p").mkdir()
-    shutil.copy(PHOTOGRAPH, tmp_path / "p" / "a.jpg")
-    monkeypatch.chdir(tmp_path)
-    status = exit_status_of(edge.run.main, [*arguments.split(), "--no-display"])
-    stderr = capfd.readouterr().err
-    assert (status, stderr.count("\n")) == (2, 1)
-    assert expected in stderr
-    assert [str(item.relative_to(tmp_path)) for item in sorted(tmp_path.rglob("*"))] == ["p", "p/a.jpg"]
 
 
 def test_a_failed_output_leaves_the_others_complete(tmp_path: Path) -> None:
@@ -260,43 +158,6 @@ def test_faces_are_found_in_real_clips(tmp_path: Path, clip: str, at_least: floa
     assert at_least <= share <= at_most
 
 
-def device_modules() -> list[str]:
-    """Return the modules of edge and benchmarks, and those of train that the benchmarks import."""
-    packages = [importlib.import_module(name) for name in ("edge", "benchmarks")]
-    modules = [
-        item.name for package in packages for item in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
-    ]
-    assert "edge.backends.litert" in modules
-    return [*modules, "train.data", "train.metrics", "train.evaluate", "train.runs"]
-
-
-def test_a_device_imports_no_heavy_package() -> None:
-    blocked = ("tensorflow", "keras", "torch", "jax", "sklearn", "matplotlib", "onnx", "onnxruntime", "rich", "scipy")
-    program = f"""
-import importlib, sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {blocked!r}:
-            raise ImportError(name + " is blocked")
-sys.meta_path.insert(0, Block())
-for module in {device_modules()!r}:
-    importlib.import_module(module)
-"""
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("entry", ["edge/run.py", "-m edge", "-m edge.run"])
-def test_a_missing_opencv_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
-    monkeypatch.setitem(HEADLESS, "PYTHONPATH", str(tmp_path))
-    done = run("demo", entry=entry)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert "libGL" in done.stderr
-    assert "pip install" in done.stderr
-
-
 def test_a_full_disk_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     arguments = ["--source", "demo", "--max-frames", "60", "--record", str(tmp_path / "o.mp4")]
     limited = shlex.join([sys.executable, str(ROOT / "edge/run.py"), *arguments])
@@ -330,13 +191,3 @@ def test_a_video_that_ends_too_early_is_reported(tmp_path: Path) -> None:
     done = run("--source", clip, "--no-display", "--events", tmp_path / "e")
     assert "of the 60 frames it announces" in done.stderr
     assert 0 < len(read_events(tmp_path / "e")) < 57
-
-
-@pytest.mark.parametrize("option", ["--events", "--stats"])
-@pytest.mark.parametrize("name", ["a.jpg", "model.tflite", "clip.mp4"])
-def test_text_never_overwrites_a_picture_model_or_video(tmp_path: Path, option: str, name: str) -> None:
-    (tmp_path / name).write_bytes(b"precious")
-    done = run("--source", "demo", "--no-display", option, tmp_path / name)
-    assert done.returncode == 2
-    assert "with a text file's name" in done.stderr
-    assert (tmp_path / name).read_bytes() == b"precious"
