@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from pathlib import Path
 
 from edge.detectors.base import Detector
-from edge.errors import UsageError
-from edge.opencv import cv2
+from edge.errors import MissingExtra, ModelError, UsageError
+from edge.opencv import cv2, load_opencv
 
 DETECTORS = {
+    "yunet": "edge.detectors.yunet:YuNet",
     "haar": "edge.detectors.haar:Haar",
     "blazeface": "edge.detectors.blazeface:BlazeFace",
     "mediapipe": "edge.detectors.mediapipe:MediaPipe",
 }
+DEFAULT, FALLBACK = "yunet", "haar"
 
 
 def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
-    """Open a detector; `auto` is blazeface where its model file is at hand, else haar.
+    """Open a detector; `auto` is the default one or, where that cannot run, the one that needs no file.
 
-    `model` is a model file for the detectors that take one. Raises MissingExtra, ModelError or UsageError.
+    `model` is a file for the detectors that take one; with `auto`, a .tflite file is BlazeFace's.
+    Raises MissingExtra, ModelError or UsageError.
     """
-    if name == "auto":
-        from edge.detectors import blazeface_model
+    load_opencv()  # every detector needs it, the fallback too
+    if name == "auto" and model is not None and model.suffix == ".tflite":
+        name = "blazeface"
+    if name != "auto":
+        return _open(name, model)
+    try:
+        return _open(DEFAULT, model)
+    except (MissingExtra, ModelError) as error:
+        print(f"{DEFAULT} cannot run here ({error}); using {FALLBACK}", file=sys.stderr)
+        return _open(FALLBACK, model)
 
-        name = "blazeface" if model is not None or blazeface_model.at_hand() else "haar"
+
+def _open(name: str, model: Path | None) -> Detector:
     if name not in DETECTORS:
         raise UsageError(f"expected a detector auto, {', '.join(DETECTORS)}, found {name!r}")
     module, attribute = DETECTORS[name].split(":")
@@ -34,9 +47,9 @@ def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
 
 
 def set_cores(detector: Detector, threads: int | None = None) -> None:
-    """Give OpenCV the cores that the user asked for or, where nobody asked, those that help this detector.
+    """Let OpenCV use `threads` cores or, where None, as many as help this detector.
 
-    More threads than useful cost time: on two cores, small operations take longer with two. The classifier never runs
-    at the same time as the detector, so its core is free.
+    More threads than help cost time: on two cores, small operations take longer with two. The classifier never runs at
+    the same time as the detector, so its core is free.
     """
     cv2.setNumThreads(threads or min(detector.cores, os.cpu_count() or 1))

@@ -29,10 +29,10 @@ RED = (60, 60, 235)
 FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX; OpenCV is imported at its first use
 
 
-def annotate(image: Image, readings: Sequence[Reading], fps: float = 0.0) -> Image:
+def annotate(image: Image, readings: Sequence[Reading], fps: float = 0.0, notice: str = "") -> Image:
     """Return a copy of a picture with the readings drawn in.
 
-    `image` is uint8 [height, width, 3] BGR. `fps` is shown in the corner if it is above 0.
+    `image` is uint8 [height, width, 3] BGR. `fps` is shown in the corner if it is above 0, `notice` at the bottom.
     """
     drawn = image.copy()
     unit = _unit(drawn)
@@ -40,6 +40,9 @@ def annotate(image: Image, readings: Sequence[Reading], fps: float = 0.0) -> Ima
         _draw_face(drawn, reading, unit)
     if fps > 0:
         _tag(drawn, f"{fps:.0f} FPS", 0, round(20 * unit), 0.9 * unit, DARK)
+    if notice:
+        width, _ = _size(notice, 1.6 * unit)
+        _tag(drawn, notice, (drawn.shape[1] - width) // 2, drawn.shape[0], 1.6 * unit, DARK)
     return drawn
 
 

@@ -42,6 +42,9 @@ class RunOptions:
     detector: str
     detector_model: Path | None
     detect_interval: int | None  # frames
+    smallest: int | None  # pixels: width of the smallest face to look for
+    neutral: str | None  # seconds, a picture, a saved profile, or auto
+    save_neutral: Path | None
     uncertain_below: float  # probability
     threads: int | None
     display: bool
@@ -71,6 +74,9 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         detector=args.detector,
         detector_model=args.detector_model,
         detect_interval=args.detect_every,
+        smallest=args.smallest,
+        neutral=args.neutral,
+        save_neutral=args.save_neutral,
         uncertain_below=args.uncertain_below,
         threads=args.threads,
         display=not args.no_display,
@@ -118,6 +124,16 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detect-every", type=whole(1), metavar="N", help="frames from one detection to the next; tracked in between"
     )
+    parser.add_argument(
+        "--smallest", type=whole(8), metavar="PIXELS", help="width of the smallest face to look for; smaller is slower"
+    )
+    parser.add_argument(
+        "--neutral",
+        metavar="SECONDS|FILE|auto",
+        help="correct readings by the person's own neutral face: shown for so many seconds at the start (in the window,"
+        " key n repeats it), in a picture or in a saved profile; auto: averaged over minutes",
+    )
+    parser.add_argument("--save-neutral", type=Path, metavar="FILE.json", help="save the neutral profile at the end")
     parser.add_argument(
         "--threads",
         type=whole(1, MAX_THREADS),
@@ -172,20 +188,22 @@ def _unrecognized(option: str, value: str | None) -> str:
 
 
 def check_outputs(options: RunOptions) -> None:
-    """Refuse outputs that would overwrite an input or each other, and statistics that cannot be written.
+    """Refuse outputs that would overwrite an input or each other, and files that cannot be written.
 
     Raises UsageError or OutputError.
     """
     source = Path(options.source)
     used = {path.resolve() for path in (source, source.parent, options.model, options.detector_model) if path}
     targets = [(f"--{output.name}", output.target) for output in options.outputs]
-    if options.stats is not None:
-        check_writable(options.stats)
-        targets.append(("--stats", str(options.stats)))
+    for option, file in (("--stats", options.stats), ("--save-neutral", options.save_neutral)):
+        if file is not None:
+            check_writable(file)
+            targets.append((option, str(file)))
     for option, target in targets:
         path = Path(target).resolve()
         if path in used:
             raise UsageError(f"expected {option} other than the source, the models and other outputs, found {target}")
         used.add(path)
-    if options.stats is not None:
-        check_text_file("--stats", options.stats)
+    for option, file in (("--stats", options.stats), ("--save-neutral", options.save_neutral)):
+        if file is not None:
+            check_text_file(option, file)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.draw import annotate, annotate_error
 from edge.meter import Meter
+from edge.neutral import Calibrator
 from edge.sinks.base import Sink
 from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker
-from edge.values import EmotionProbabilities, Face, Frame, Probabilities, Reading
+from edge.values import EmotionProbabilities, Face, Frame, Image, Probabilities, Reading
 
 
 class Pipeline:
     """Hold the detector, the classifier and what they remember between frames.
 
-    `detect_interval` is in frames; None takes the detector's own. `uncertain_below` is a probability.
+    `detect_interval` is in frames, `smallest` is the width in pixels of the smallest face to look for; None leaves them
+    to the detector. `uncertain_below` is a probability. `calibrator` corrects readings by a person's neutral face.
     """
 
     def __init__(
@@ -28,11 +31,16 @@ class Pipeline:
         meter: Meter,
         detect_interval: int | None = None,
         uncertain_below: float = UNCERTAIN_BELOW,
+        smallest: float | None = None,
+        calibrator: Calibrator | None = None,
     ) -> None:
         self.detector = detector
         self.classifier = classifier
         self.meter = meter
-        self.tracker = Tracker(detector, detect_interval)
+        self.tracker = Tracker(detector, detect_interval, smallest)
+        self.calibrator = calibrator or Calibrator(classifier.card.labels)
+        self._smallest = smallest
+        self._mirrored = False  # whether this frame's faces are read mirrored: every other frame's are
         self._smoother = Smoother(classifier.card.labels, uncertain_below=uncertain_below)
 
     def step(self, frame: Frame) -> list[Reading]:
@@ -40,28 +48,51 @@ class Pipeline:
 
         Faces of a video are tracked and smoothed. Frames with a name are pictures, independent of each other.
         """
-        independent = frame.name is not None
-        with self.meter.stage("detect"):
-            faces = self._detect(frame) if independent else self.tracker.find(frame.image)
-        outputs: list[Probabilities] = []
-        if faces:  # without faces the stage would be measured as free
-            with self.meter.stage("classify"):
-                outputs = [self.classifier.read(frame.image, face.box) for face in faces.values()]
-        with self.meter.stage("smooth"):
-            readings = []
-            for (id_, face), output in zip(faces.items(), outputs, strict=True):
-                mean, label = self._label(output) if independent else self._smoother.update(id_, frame.time_s, output)
-                readings.append(Reading(id_, face, self._by_emotion(mean), label))
+        read = self._read_video_frame if frame.name is None else self._read_picture
+        readings = read(frame)
         self.meter.reading(frame.captured_s)
         return readings
 
-    def _detect(self, frame: Frame) -> dict[int, Face]:
-        """Return the faces of a single picture, numbered from 1, largest first."""
-        return dict(enumerate(self.detector.detect(frame.image), start=1))
+    def _read_picture(self, frame: Frame) -> list[Reading]:
+        """Return the readings of a picture that stands alone: there is nothing to track or to smooth."""
+        with self.meter.stage("detect"):
+            faces = self.detector.detect(frame.image, self._smallest)
+        outputs = self._classify(faces, lambda face: self.classifier.read_both_ways(frame.image, face.box))
+        readings = []
+        with self.meter.stage("smooth"):
+            for number, (face, output) in enumerate(zip(faces, outputs, strict=True), start=1):
+                profile = self.calibrator.default
+                values = output if profile is None else profile.apply(output)
+                label = self._smoother.choose_label(values)
+                readings.append(Reading(number, face, self._by_emotion(values), label, profile is not None))
+        return readings
 
-    def _label(self, probabilities: Probabilities) -> tuple[Probabilities, str]:
-        """Label a face of a single picture: there is nothing to smooth."""
-        return probabilities, self._smoother.choose_label(probabilities)
+    def _read_video_frame(self, frame: Frame) -> list[Reading]:
+        """Return the readings of a video's next frame: tracked, calibrated, smoothed.
+
+        Readings are smoothed over several frames, so a face and its mirror image take turns: two views for the price of
+        one.
+        """
+        with self.meter.stage("detect"):
+            faces = self.tracker.find(frame.image)
+        self._mirrored = not self._mirrored
+        outputs = self._classify(
+            faces.values(), lambda face: self.classifier.read(frame.image, face.box, self._mirrored)
+        )
+        readings = []
+        with self.meter.stage("smooth"):
+            self.calibrator.begin_frame(frame.time_s)
+            for (id_, face), output in zip(faces.items(), outputs, strict=True):
+                values, calibrated = self.calibrator.correct(id_, output)
+                mean, label = self._smoother.update(id_, frame.time_s, values)
+                readings.append(Reading(id_, face, self._by_emotion(mean), label, calibrated))
+        return readings
+
+    def _classify(self, faces: Collection[Face], classify: Callable[[Face], Probabilities]) -> list[Probabilities]:
+        if not faces:  # the stage would be measured as free
+            return []
+        with self.meter.stage("classify"):
+            return [classify(face) for face in faces]
 
     def _by_emotion(self, probabilities: Probabilities) -> EmotionProbabilities:
         return EmotionProbabilities(zip(self.classifier.card.labels, probabilities.tolist(), strict=True))
@@ -86,10 +117,18 @@ def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> 
         readings = pipeline.step(frame)
         if draws:
             with meter.stage("draw"):
-                frame = replace(frame, image=annotate(frame.image, readings, 0 if frame.name else meter.fps_now))
+                frame = replace(frame, image=_annotated(frame, readings, pipeline))
         with meter.stage("output"):
             _write(sinks, frame, readings)
         meter.frame()
+
+
+def _annotated(frame: Frame, readings: Sequence[Reading], pipeline: Pipeline) -> Image:
+    """Return the frame's picture with its readings, the rate and a running countdown drawn in."""
+    fps = 0.0 if frame.name else pipeline.meter.fps_now
+    remaining_s = pipeline.calibrator.remaining_s
+    notice = "" if remaining_s is None else f"hold a neutral face: {math.ceil(remaining_s)}"
+    return annotate(frame.image, readings, fps, notice)
 
 
 def _write(sinks: Sequence[Sink], frame: Frame, readings: Sequence[Reading]) -> None:

@@ -7,6 +7,7 @@ for reading in reader.read("photo.jpg"):
     print(reading)                                  # happy 89% at 231,63 181x181
     print(reading.probabilities["happy"])           # 0.89...
 
+reader.calibrate("me_neutral.jpg")                  # corrects for how this person looks at rest
 readings = reader.follow(frame, seconds)            # a video, frame by frame
 image = annotate(frame, readings)                   # a copy with boxes, labels and bars drawn in
 """
@@ -24,6 +25,7 @@ from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.errors import SourceError, UsageError
 from edge.meter import Meter
+from edge.neutral import NeutralProfile, profile_of
 from edge.pipeline import Pipeline
 from edge.sources.pictures import read_picture
 from edge.values import Frame, Image, Reading
@@ -32,8 +34,8 @@ from edge.values import Frame, Image, Reading
 class EmotionReader:
     """Find faces and classify their emotions.
 
-    `model` is a .tflite or .onnx file; `detector` is auto, haar, blazeface or mediapipe; `detector_model` is the model
-    file of a detector that needs one; `threads` is the number of cores for the classifier, 1 to 64.
+    `model` is a .tflite or .onnx file; `detector` is auto, yunet, haar, blazeface or mediapipe; `detector_model` is the
+    model file of a detector that needs one; `threads` is the number of cores for the classifier, 1 to 64.
 
     Raises subclasses of EmotionError: UsageError for a wrong argument, ModelError for a model file that is missing or
     damaged, MissingExtra for a package that is not installed.
@@ -78,6 +80,21 @@ class EmotionReader:
         frame = Frame(self._next_index, time_s, time.monotonic(), _checked(image))
         self._next_index += 1
         return self._pipeline.step(frame)
+
+    def calibrate(self, picture: Path | str | Image) -> NeutralProfile:
+        """Correct all further readings by a person's own neutral face, and return the profile, which can be saved.
+
+        `picture` shows that person with a neutral face; or it is the .json file of a saved profile. Raises DataError
+        where there is no face or no profile, SourceError for a file that is no picture.
+        """
+        classifier = self._pipeline.classifier
+        if isinstance(picture, (str, Path)) and Path(picture).suffix.lower() == ".json":
+            profile = NeutralProfile.load(Path(picture), classifier.card.labels)
+        else:
+            image = _load(Path(picture)) if isinstance(picture, (str, Path)) else _checked(picture)
+            profile = profile_of(image, self._pipeline.detector, classifier)
+        self._pipeline.calibrator.default = profile
+        return profile
 
 
 def _load(path: Path) -> Image:

@@ -22,15 +22,17 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from edge.auto_model import OpenModel, open_model
 from edge.classifier import Classifier
 from edge.detector import open_detector, set_cores
-from edge.errors import exit_status
+from edge.errors import UsageError, exit_status
 from edge.files import write_json
 from edge.host import resident_mb
 from edge.meter import Meter
+from edge.neutral import open_calibrator
 from edge.options import RunOptions, check_outputs, parse_args
 from edge.pipeline import Pipeline, loop
 from edge.sink import Output, is_watched, open_sinks, poll
@@ -57,7 +59,16 @@ def run(options: RunOptions) -> int:
         _report(options, model.reason)
     detector = open_detector(options.detector, options.detector_model)
     set_cores(detector, options.threads)
-    pipeline = Pipeline(detector, Classifier(model.backend), Meter(), options.detect_interval, options.uncertain_below)
+    classifier = Classifier(model.backend)
+    pipeline = Pipeline(
+        detector,
+        classifier,
+        Meter(),
+        options.detect_interval,
+        options.uncertain_below,
+        options.smallest,
+        open_calibrator(options.neutral, detector, classifier),
+    )
     outputs, message = choose_outputs(options)
     watched = is_watched(outputs)
     with (
@@ -65,11 +76,13 @@ def run(options: RunOptions) -> int:
         open_source(options.source, watched, options.realtime, options.camera) as source,
         stop_on_signals(source.stop),
     ):
+        if source.independent and pipeline.calibrator.is_requested:
+            raise UsageError(f"expected a video or camera for --neutral {options.neutral}, found pictures; give a file")
         if source.notice:
             print(source.notice, file=sys.stderr)
         if message:
             _report(options, message)
-        sinks = open_sinks(outputs, source, model.backend.card.labels)
+        sinks = open_sinks(outputs, source, model.backend.card.labels, pipeline.calibrator.start)
         source.idle = lambda: poll(sinks)
         _report(options, f"face detector: {detector.name}, model: {model.path.name}")
         try:
@@ -78,6 +91,7 @@ def run(options: RunOptions) -> int:
                     stack.enter_context(sink)
                 loop(_first(options.max_frames, paced(source) if watched else source), pipeline, sinks)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
+            _save_neutral(options, pipeline)
             if pipeline.meter.frames:
                 _finish(options, statistics(options, model, source, pipeline, sinks))
     return 2 if source.skipped else 0
@@ -156,6 +170,17 @@ def _finish(options: RunOptions, stats: dict[str, Any]) -> None:
     )
     if options.stats is not None:
         write_json(options.stats, stats)
+
+
+def _save_neutral(options: RunOptions, pipeline: Pipeline) -> None:
+    """Write the neutral profile to the file of --save-neutral, if there is a profile."""
+    if options.save_neutral is None:
+        return
+    profile = pipeline.calibrator.profile()
+    if profile is None:
+        _report(options, f"no neutral profile to save to {options.save_neutral}: no countdown was completed")
+    else:
+        replace(profile, name=options.save_neutral.stem).save(options.save_neutral)
 
 
 def _report(options: RunOptions, line: str) -> None:

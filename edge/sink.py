@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,14 @@ class Output:
     target: str = ""
 
 
-def open_sinks(outputs: Sequence[Output], source: Source, labels: tuple[str, ...]) -> list[Sink]:
+def open_sinks(
+    outputs: Sequence[Output], source: Source, labels: tuple[str, ...], calibrate: Callable[[], None] = lambda: None
+) -> list[Sink]:
     """Make the sinks for a source; each opens its target when it is entered. Raises UsageError or OutputError.
 
-    `labels` are the model's, in the order of its outputs.
+    `labels` are the model's, in the order of its outputs; `calibrate` starts the countdown of a neutral face.
     """
-    context = SinkContext(labels, source.fps, source.live, source.independent, source.folder, source.stop)
+    context = SinkContext(labels, source.fps, source.live, source.independent, source.folder, source.stop, calibrate)
     sinks: list[Sink] = [_sink_class(output.name)(output.target, context) for output in outputs]
     return [sink if sink.delivery is Delivery.MAIN_THREAD else Background(sink, source.live) for sink in sinks]
 

@@ -1,10 +1,9 @@
-"""Boxes over time -> stable ids, and as few detections as that takes.
+"""Track faces over time: stable ids, and as few detections as that takes.
 
-The detector looks at the whole picture when no face is known, on every N-th frame, and when a known face is lost. On
-the frames between, each face is searched for around its place by the picture it had when it was last detected
-(normalized cross-correlation): 0.06 ms a face, where BlazeFace takes 1 and Haar 15. That picture is kept until the next
-detection, so errors do not add up. One look of a detector may err: where it opens a track, or overlooks a face that
-still looks as it did, it looks again on the next frame.
+Detection runs when no face is tracked, every N frames, or when a track is lost. On the frames between, each face is
+searched for near its last place with the patch of its last detection (normalized cross-correlation): 0.06 ms a face.
+The patch is kept until the next detection, so errors do not add up. A single detection may be wrong: when it opens a
+track, or misses a face that still looks as before, detection runs again on the next frame.
 """
 
 from __future__ import annotations
@@ -15,84 +14,100 @@ from itertools import combinations
 
 from edge.detectors.base import Detector
 from edge.opencv import cv2
-from edge.preprocess import shrunk
+from edge.preprocess import sample_patch
 from edge.values import Face, Image
 
-SAME_FACE_IOU = 0.3  # two boxes that overlap so much are one face
-KEPT_FRAMES = 15  # a face that the detector misses for this long keeps its id
-PATCH = 20  # pixels a side of the picture by which a face is known again
-REACH = 32  # pixels a side of the surroundings at that scale: a face may move by 0.3 of its width a frame
-ALIKE = 0.8  # correlation below which a face is lost, and the detector looks
-# Correlation that a detected face must have with a track to be its next place. Measured on 13 clips: the same face in
-# its next detections has more in 99 of 100 cases, another person's face in 5.
+SAME_FACE_IOU = 0.3  # two boxes that overlap this much are one face
+MAX_MISSED = 15  # frames: a face that is missed for less keeps its id
+PATCH = 20  # pixels: the side of the patch of a tracked face
+SEARCH = 32  # pixels: the side of the searched area at that scale, so a face may move by 0.3 of its width a frame
+MIN_CORRELATION = 0.8  # below it a track is lost, and detection runs
+# Correlation at which a detected face continues a track. Measured on 13 clips: the same face has more at its next
+# detection in 99 of 100 cases, another person's face in 5.
 SAME_PERSON = 0.55
+# While faces are tracked, detection looks for faces of half the smallest one, or of this share of the longer side.
+NEWCOMER = 1 / 16
 
 
 @dataclass(frozen=True)
 class Track:
-    """A face as it was last seen, and its patch, grey [PATCH, PATCH], from its last detection."""
+    """Hold a face as it was last seen, and its patch, grey [PATCH, PATCH], from its last detection."""
 
     face: Face
     patch: Image
-    overlooked: bool = False  # by the last detection, though it looks as before
-    missed: int = 0  # frames since it was seen
+    undetected: bool = False  # the last detection missed it, though it looks as before
+    missed: int = 0  # frames since it was last seen
 
 
 class Tracker:
-    """Gives each face the id of the track that it overlaps most, or a new one. Ids are never used twice.
+    """Give each face the id of the track that it overlaps most, or a new one. Ids are never used twice.
 
-    Detection runs at the latest every `detect_interval` frames; 1: on each. Call `find` once a frame.
+    Detection runs at the latest every `detect_interval` frames; 1: on each. `smallest` is the width in pixels of the
+    smallest face to look for, None leaves it to the detector. Call `find` once a frame.
     """
 
-    def __init__(self, detector: Detector, detect_interval: int | None = None) -> None:
+    def __init__(self, detector: Detector, detect_interval: int | None = None, smallest: float | None = None) -> None:
         self.detections = 0  # so far
-        self._detector, self._detect_interval = detector, detect_interval or detector.detect_interval
+        self._detector = detector
+        self._detect_interval = detect_interval or detector.detect_interval
+        self._smallest = smallest
         self._tracks: dict[int, Track] = {}
         self._next_id = 1
-        self._frames_since = 0  # the last detection
+        self._frames_since_detection = 0
 
     def find(self, image: Image) -> dict[int, Face]:
-        """The faces of the next frame by their ids."""
-        self._frames_since += 1
-        seen = {id_: track for id_, track in self._tracks.items() if not track.missed}
-        if not seen or self._frames_since >= self._detect_interval or not self._follow(image, seen):
+        """Return the faces of the next frame by id."""
+        self._frames_since_detection += 1
+        visible = {id_: track for id_, track in self._tracks.items() if not track.missed}
+        due = self._frames_since_detection >= self._detect_interval
+        if not visible or due or not self._follow(image, visible):
             self.detections += 1
-            sure = self._match(image, self._detector.detect(image), seen)
-            self._frames_since = 0 if sure else self._detect_interval - 1
+            faces = self._detector.detect(image, self._smallest_face(image, visible))
+            certain = self._match(image, faces, visible)
+            self._frames_since_detection = 0 if certain else self._detect_interval - 1
         return {id_: track.face for id_, track in self._tracks.items() if not track.missed}
 
-    def _follow(self, image: Image, seen: dict[int, Track]) -> bool:
-        """Move the seen tracks to where their faces are now; False, and none moved, where one is lost."""
-        faces = {id_: self._search(image, track) for id_, track in seen.items()}
-        moved = {id_: replace(seen[id_], face=face) for id_, face in faces.items() if face is not None}
-        if len(moved) < len(seen) or _met(seen, moved):
+    def _smallest_face(self, image: Image, visible: dict[int, Track]) -> float:
+        """Return the width in pixels of the smallest face to look for: with large faces tracked, detection is fast."""
+        longest = max(image.shape[:2])
+        smallest = self._smallest or longest * self._detector.smallest_face
+        if not visible or self._smallest:
+            return smallest
+        tracked = min(track.face.box.width for track in visible.values())
+        return max(smallest, min(longest * NEWCOMER, tracked / 2))
+
+    def _follow(self, image: Image, visible: dict[int, Track]) -> bool:
+        """Move the visible tracks to where their faces are now; return False, and move none, if one is lost."""
+        faces = {id_: self._search(image, track) for id_, track in visible.items()}
+        moved = {id_: replace(visible[id_], face=face) for id_, face in faces.items() if face is not None}
+        if len(moved) < len(visible) or _merged(visible, moved):
             return False
         self._advance(moved)
         return True
 
-    def _match(self, image: Image, faces: Sequence[Face], seen: dict[int, Track]) -> bool:
-        """Give detected faces to their tracks, and open new tracks for the others; False where it should look again."""
+    def _match(self, image: Image, faces: Sequence[Face], visible: dict[int, Track]) -> bool:
+        """Continue tracks with the detected faces, open new ones; return False if detection should run again."""
         ids = self._ids(image, faces)
         opened = len(faces) - len(ids)
-        found = {}
+        tracks = {}
         for i, face in enumerate(faces):
             if i not in ids:
                 ids[i] = self._next_id
                 self._next_id += 1
-            found[ids[i]] = Track(face, shrunk(image, face.box.centre, face.box.width, PATCH))
-        overlooked = 0
-        for id_, track in seen.items():
-            face_there = (
-                None if id_ in found or track.overlooked or self._detect_interval == 1 else self._search(image, track)
+            tracks[ids[i]] = Track(face, sample_patch(image, face.box.centre, face.box.width, PATCH))
+        undetected = 0
+        for id_, track in visible.items():
+            nearby = (
+                None if id_ in tracks or track.undetected or self._detect_interval == 1 else self._search(image, track)
             )
-            if face_there and not any(face_there.box.iou(face.box) >= SAME_FACE_IOU for face in faces):
-                found[id_] = replace(track, face=face_there, overlooked=True)
-                overlooked += 1
-        self._advance(found)
-        return not opened and not overlooked
+            if nearby and not any(nearby.box.iou(face.box) >= SAME_FACE_IOU for face in faces):
+                tracks[id_] = replace(track, face=nearby, undetected=True)
+                undetected += 1
+        self._advance(tracks)
+        return not opened and not undetected
 
     def _ids(self, image: Image, faces: Sequence[Face]) -> dict[int, int]:
-        """Number of a face -> id of the track that it goes on: the one it overlaps most, if it looks like it."""
+        """Map a face's index to the id of the track that it continues: the one it overlaps most, if it looks alike."""
         pairs = [
             (face.box.iou(track.face.box), i, id_)
             for i, face in enumerate(faces)
@@ -106,29 +121,29 @@ class Tracker:
                     ids[i] = id_
         return ids
 
-    def _search(self, image: Image, track: Track, alike: float = ALIKE) -> Face | None:
-        """The face near its last place, or None where nothing there looks like it."""
+    def _search(self, image: Image, track: Track, min_correlation: float = MIN_CORRELATION) -> Face | None:
+        """Return the face near its last place, or None if nothing there looks like it."""
         box = track.face.box
         scale = box.width / PATCH  # pixels of the picture a pixel of the patch
-        around = shrunk(image, box.centre, box.width * REACH / PATCH, REACH)
-        _, found, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(around, track.patch, cv2.TM_CCOEFF_NORMED))
-        if found < alike:
+        area = sample_patch(image, box.centre, box.width * SEARCH / PATCH, SEARCH)
+        _, correlation, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(area, track.patch, cv2.TM_CCOEFF_NORMED))
+        if correlation < min_correlation:
             return None
-        home = (REACH - PATCH) / 2
-        return Face(box.moved(round((x - home) * scale), round((y - home) * scale)), track.face.score)
+        origin = (SEARCH - PATCH) / 2
+        return Face(box.moved(round((x - origin) * scale), round((y - origin) * scale)), track.face.score)
 
-    def _advance(self, seen: dict[int, Track]) -> None:
-        """Go on with the tracks seen on this frame, and those that nobody has missed for too long."""
+    def _advance(self, visible: dict[int, Track]) -> None:
+        """Keep the tracks visible on this frame, and those that were not missed for too long."""
         missed = {
             id_: replace(track, missed=track.missed + 1)
             for id_, track in self._tracks.items()
-            if id_ not in seen and track.missed + 1 < KEPT_FRAMES
+            if id_ not in visible and track.missed + 1 < MAX_MISSED
         }
-        self._tracks = missed | seen
+        self._tracks = missed | visible
 
 
-def _met(before: dict[int, Track], after: dict[int, Track]) -> bool:
-    """Two searches that ended on one face, and did not begin so: one of the two is lost."""
+def _merged(before: dict[int, Track], after: dict[int, Track]) -> bool:
+    """Return whether two tracks ended on one face though they began apart: one of the two is lost."""
     return any(
         after[one].face.box.iou(after[other].face.box) >= SAME_FACE_IOU
         and before[one].face.box.iou(before[other].face.box) < SAME_FACE_IOU

@@ -80,6 +80,7 @@ class Reading:
     face: Face
     probabilities: EmotionProbabilities
     label: str | None = None  # the smoothed label (see edge.smoother); if None, the most probable emotion
+    calibrated: bool = False  # corrected by the person's neutral face (see edge.neutral)
 
     @property
     def emotion(self) -> str:

@@ -1,4 +1,4 @@
-"""BlazeFace's model file: from its public home into the user's cache, at the first use."""
+"""Download BlazeFace's model to the user's cache at the first use."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ URL = (
 SHA256 = "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f"
 
 
-def cached() -> Path:
-    """Where the model is kept, whether or not it is there."""
+def cache_path() -> Path:
+    """Return the place of the model in the cache, whether or not it is there."""
     folder = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (it never raises)
     return Path(folder) / "edge-emotion" / URL.rsplit("/", 1)[1]
 
 
-def at_hand() -> bool:
-    """Whether it is there, and whole."""
-    path = cached()
+def is_cached() -> bool:
+    """Return whether the model is in the cache, with the right hash."""
+    path = cache_path()
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
 
 
-def model_file() -> Path:
-    """BlazeFace's model in the user's cache; fetched from its home at the first use. Raises ModelError offline."""
-    path = cached()
-    if not at_hand():
+def fetch_model() -> Path:
+    """Return the model's path in the cache; download it if it is not there.
+
+    Raises ModelError if it cannot be downloaded, MissingExtra without pooch.
+    """
+    path = cache_path()
+    if not is_cached():
         try:
             import pooch
         except ImportError:
@@ -41,6 +44,6 @@ def model_file() -> Path:
         try:
             with quiet():
                 pooch.retrieve(URL, known_hash=SHA256, path=path.parent, fname=path.name)
-        except (OSError, ValueError) as error:  # no network; not the file that was expected
+        except (OSError, ValueError) as error:  # no network, or another file than expected
             raise ModelError(f"cannot fetch {URL}; fetch it elsewhere and give it by --detector-model FILE") from error
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,7 @@ class SinkContext:
     independent: bool  # the source is pictures; Frame.name is a picture's file name
     source_folder: Path | None  # of the pictures
     stop: threading.Event  # set it to end the run
+    calibrate: Callable[[], None] = lambda: None  # starts the countdown of a neutral face
 
 
 class Sink(Protocol):

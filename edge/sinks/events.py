@@ -31,7 +31,8 @@ def check_text_file(option: str, path: Path) -> None:
 def event(frame: Frame, readings: Sequence[Reading]) -> dict[str, Any]:
     """Return the JSON object of a frame: boxes in pixels, time in seconds, probabilities by emotion.
 
-    `file` is set for pictures. While the camera is lost, `trouble` is set and `faces` is empty.
+    `file` is set for pictures, `calibrated` for faces that were corrected by their neutral face. While the camera is
+    lost, `trouble` is set and `faces` is empty.
     """
     file = {"file": frame.name} if frame.name else {}
     trouble = {"trouble": frame.error} if frame.error else {}
@@ -48,12 +49,13 @@ def _face(reading: Reading) -> dict[str, Any]:
         "emotion": reading.emotion,
         "confidence": round(reading.confidence, 4),
         "probabilities": {emotion: round(value, 4) for emotion, value in reading.probabilities.items()},
+        **({"calibrated": True} if reading.calibrated else {}),
     }
 
 
 def csv_header(labels: Sequence[str]) -> list[str]:
     """Return the names of the CSV columns."""
-    return ["frame", "time", *FACE_COLUMNS, *labels, "file", "trouble"]
+    return ["frame", "time", *FACE_COLUMNS, *labels, "file", "trouble", "calibrated"]
 
 
 def csv_rows(frame: Frame, readings: Sequence[Reading], labels: Sequence[str]) -> list[list[Any]]:
@@ -62,10 +64,11 @@ def csv_rows(frame: Frame, readings: Sequence[Reading], labels: Sequence[str]) -
     faces = [
         [face["id"], *face["box"], face["score"], face["emotion"], face["confidence"]]
         + [face["probabilities"].get(label) for label in labels]
+        + [frame.name, frame.error, face.get("calibrated")]
         for face in values["faces"]
     ]
-    no_face = [None] * (len(FACE_COLUMNS) + len(labels))
-    return [[values["frame"], values["time"], *face, frame.name, frame.error] for face in faces or [no_face]]
+    no_face = [*[None] * (len(FACE_COLUMNS) + len(labels)), frame.name, frame.error, None]
+    return [[values["frame"], values["time"], *face] for face in faces or [no_face]]
 
 
 class Events(Sink):

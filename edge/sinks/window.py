@@ -62,7 +62,10 @@ def snapshot(image: Image, folder: Path) -> str:
 
 
 class Window(Sink):
-    """Show annotated frames. q, Esc or closing the window ends the run; s saves the picture as a file."""
+    """Show annotated frames.
+
+    q, Esc or closing the window ends the run; s saves the picture as a file; n starts the countdown of a neutral face.
+    """
 
     name = "the window"
     needs_picture = True
@@ -71,6 +74,7 @@ class Window(Sink):
 
     def __init__(self, target: str, context: SinkContext) -> None:
         self._stop = context.stop
+        self._calibrate = context.calibrate
         self._image: Image | None = None  # the one on the screen
 
     def __enter__(self) -> Window:
@@ -96,13 +100,15 @@ class Window(Sink):
         self._handle_key()
 
     def _handle_key(self, wait_ms: int = 1) -> bool:
-        """Let the window redraw, and handle a key; return whether one other than s was pressed."""
+        """Let the window redraw, and handle a key; return whether one other than s and n was pressed."""
         key = cv2.waitKey(wait_ms)
         if key & 0xFF in (ord("q"), ESCAPE):
             self._stop.set()
         if key & 0xFF == ord("s") and self._image is not None:
             print(snapshot(self._image, Path.cwd()), file=sys.stderr)
-        return key >= 0 and key & 0xFF != ord("s")
+        if key & 0xFF == ord("n"):
+            self._calibrate()
+        return key >= 0 and key & 0xFF not in (ord("s"), ord("n"))
 
     def _is_visible(self) -> bool:
         return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)

@@ -12,6 +12,7 @@ import pytest
 from edge.draw import RED
 from edge.labels import EMOTIONS
 from edge.meter import Meter
+from edge.neutral import Calibrator
 from edge.pipeline import Pipeline, loop
 from edge.sinks.background import Background
 from edge.sinks.console import Console
@@ -62,7 +63,7 @@ def test_csv_has_a_row_for_each_face_and_one_for_a_frame_without(tmp_path: Path)
     first, second, empty, lost = csv.DictReader(path.open(newline=""))
     assert list(first)[:7] == ["frame", "time", "id", "x", "y", "width", "height"]
     assert list(first)[7:10] == ["score", "emotion", "confidence"]
-    assert list(first)[10:] == [*EMOTIONS, "file", "trouble"]
+    assert list(first)[10:] == [*EMOTIONS, "file", "trouble", "calibrated"]
     assert [first[key] for key in ("frame", "time", "id", "x", "emotion", "confidence")] == [
         *("3", "0.1", "1", "20", "happy", "0.7")
     ]
@@ -77,6 +78,7 @@ class StubPipeline(Pipeline):
 
     def __init__(self) -> None:
         self.meter = Meter()
+        self.calibrator = Calibrator(EMOTIONS)
 
     def step(self, frame: Frame) -> list[Reading]:
         assert frame.error is None, "a picture from before the outage was read as if it were live"

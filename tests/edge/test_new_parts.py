@@ -33,22 +33,19 @@ class Count(Sink):
         Path(self.name).write_text(str(self.frames))
 """
 DETECTOR = """
+from edge.detectors.base import Detector
 from edge.values import Box, Face
 
 
-class Fixed:
+class Fixed(Detector):
     name = "fixed"
     detect_interval = 1
-    cores = 1
 
     def __init__(self, model):
         self.invoke = self.detect
 
     def detect(self, image, smallest=None):
         return [Face(Box(0, 0, 40, 40))]
-
-    def close(self):
-        pass
 """
 
 

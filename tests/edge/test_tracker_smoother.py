@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from edge.labels import UNCERTAIN
 from edge.opencv import cv2
 from edge.smoother import Smoother
-from edge.tracker import KEPT_FRAMES, Tracker
-from edge.values import UNCERTAIN, Box, Face
+from edge.tracker import MAX_MISSED, Tracker
+from edge.values import Box, Face
 
 AB = ("a", "b")
 
@@ -59,18 +60,18 @@ def test_forgotten_faces_begin_anew() -> None:
     ],
 )
 def test_a_name_stays_until_another_leads_clearly(shown: str, now: tuple[float, float], then: str) -> None:
-    assert Smoother(AB, uncertain_below=0.4, hysteresis=0.1).name(values(*now), shown) == then
+    assert Smoother(AB, uncertain_below=0.4, hysteresis=0.1).choose_label(values(*now), shown) == then
 
 
 class Scripted:
     """A detector whose boxes are told to it, frame by frame; it counts how often it was asked."""
 
-    name, detect_interval, cores, invoke = "scripted", 4, 1, None
+    name, detect_interval, cores, smallest_face, invoke = "scripted", 4, 1, 1 / 32, None
 
     def __init__(self, *frames: list[Box]) -> None:
         self.frames, self.now, self.asked = frames, 0, list[int]()
 
-    def detect(self, image: np.ndarray) -> list[Face]:
+    def detect(self, image: np.ndarray, smallest: float | None = None) -> list[Face]:
         self.asked.append(self.now)
         return [Face(box) for box in self.frames[self.now]]
 
@@ -108,12 +109,12 @@ def test_ids_follow_faces_not_their_order() -> None:
 
 
 def test_a_face_missed_for_a_moment_keeps_its_id() -> None:
-    frames = ([LEFT], *[[]] * (KEPT_FRAMES - 1), [LEFT_MOVED])
+    frames = ([LEFT], *[[]] * (MAX_MISSED - 1), [LEFT_MOVED])
     assert ids(follow(Scripted(*frames), *frames))[-1] == [1]
 
 
 def test_a_face_gone_for_long_is_a_new_one_and_ids_never_come_twice() -> None:
-    frames = ([LEFT], *[[]] * KEPT_FRAMES, [LEFT])
+    frames = ([LEFT], *[[]] * MAX_MISSED, [LEFT])
     assert ids(follow(Scripted(*frames), *frames))[-1] == [2]
 
 

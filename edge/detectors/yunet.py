@@ -1,0 +1,62 @@
+"""Detect faces with YuNet, which OpenCV runs itself: the default detector.
+
+Source: Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023. The model file ships with this package
+(edge/models/NOTICE.md). YuNet finds faces of about 10 pixels and more, so the image is shrunk until the smallest face
+to look for is that wide. It is never enlarged.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edge.detectors.base import Crop, Detector, largest_first, shrink
+from edge.errors import MissingExtra, ModelError
+from edge.opencv import cv2
+from edge.values import Face, Image
+
+MODEL = Path(__file__).resolve().parents[1] / "models" / "face_detection_yunet_2023mar.onnx"
+SMALLEST_FACE = 10  # pixels of the shrunk image
+SIDES = 160, 640  # pixels: the longer side of the shrunk image, at least, and where nobody asks for small faces
+MIN_SCORE = 0.7
+MAX_IOU = 0.3  # boxes that overlap more are one face
+CROP = Crop(scale=0.95, down=0.04)
+
+
+class YuNet(Detector):
+    """Run OpenCV's FaceDetectorYN."""
+
+    name = "yunet"
+
+    def __init__(self, model: Path | None = None) -> None:
+        if not hasattr(cv2, "FaceDetectorYN"):
+            raise MissingExtra(f"an OpenCV with FaceDetectorYN (found {cv2.__version__})", "headless")
+        path = model or MODEL
+        if not path.is_file():
+            raise ModelError(f"no YuNet model at {path}; check the name")
+        try:
+            self._detector = cv2.FaceDetectorYN.create(str(path), "", (SIDES[0], SIDES[0]), MIN_SCORE, MAX_IOU)
+            self._detector.detect(np.zeros((SIDES[0], SIDES[0], 3), np.uint8))  # a wrong network fails here
+        except cv2.error as error:
+            raise ModelError(f"expected a YuNet model (2023mar), OpenCV {cv2.__version__} cannot run {path}") from error
+        self.invoke = self._detector.detect
+
+    def detect(self, image: Image, smallest: float | None = None) -> list[Face]:
+        """Return all faces, largest first; see Detector."""
+        longest = max(image.shape[:2])
+        side = SIDES[1] if smallest is None else max(SIDES[0], longest * SMALLEST_FACE / smallest)
+        small, scale = shrink(image, side)
+        if min(small.shape[:2]) < SMALLEST_FACE:  # no room for a face, and too little for the network
+            return []
+        if small.ndim == 2:
+            small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
+        self._detector.setInputSize((small.shape[1], small.shape[0]))
+        _, rows = self.invoke(small)  # [faces, 15]: left, top, width, height, five landmarks, score
+        if rows is None:
+            return []
+        faces = []
+        for row in rows.tolist():
+            left, top, width, height = (value / scale for value in row[:4])
+            faces.append(CROP.face(left, top, width, height, score=row[14]))
+        return largest_first(faces)

@@ -1,0 +1,119 @@
+"""Correction by a person's own neutral face."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import DataError, SourceError, UsageError
+from edge.neutral import WAIT_S, Calibrator, NeutralProfile
+from edge.reader import EmotionReader
+from edge.sources.demo import PHOTOGRAPH
+from tests.edge.command import run
+
+LABELS = ("happy", "neutral", "sad")
+SAD_AT_REST = np.array([0.05, 0.35, 0.6], np.float32)  # a neutral face that the network calls sad
+
+
+def outputs(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+def test_the_neutral_face_itself_becomes_neutral() -> None:
+    profile = NeutralProfile.from_outputs(LABELS, [SAD_AT_REST])
+    corrected = profile.apply(SAD_AT_REST)
+    assert LABELS[int(corrected.argmax())] == "neutral"
+    assert corrected.sum() == pytest.approx(1)
+
+
+def test_a_real_expression_stays() -> None:
+    corrected = NeutralProfile.from_outputs(LABELS, [SAD_AT_REST]).apply(outputs(0.9, 0.05, 0.05))
+    assert LABELS[int(corrected.argmax())] == "happy"
+
+
+def test_an_output_of_zero_has_a_finite_logarithm() -> None:
+    profile = NeutralProfile.from_outputs(LABELS, [outputs(0, 0, 1)])
+    assert np.isfinite(profile.apply(outputs(1, 0, 0))).all()
+
+
+def test_a_model_without_neutral_is_refused() -> None:
+    with pytest.raises(UsageError, match="label neutral"):
+        NeutralProfile.from_outputs(("bored", "focused"), [outputs(0.5, 0.5)])
+
+
+def test_a_saved_profile_is_read_by_label(tmp_path: Path) -> None:
+    path = tmp_path / "me.json"
+    profile = NeutralProfile.from_outputs(LABELS, [SAD_AT_REST], "me")
+    profile.save(path)
+    other_order = NeutralProfile.load(path, ("sad", "happy", "neutral"))
+    assert other_order.mean_log.tolist() == pytest.approx(profile.mean_log[[2, 0, 1]].tolist())
+    assert other_order.name == "me"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"labels": ["happy"], "mean_log": [1, 2]}', '{"labels": [], "mean_log": []}']
+)
+def test_a_damaged_profile_is_one_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "me.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match="expected a neutral profile"):
+        NeutralProfile.load(path, LABELS)
+
+
+def test_a_countdown_calibrates_the_faces_that_are_there() -> None:
+    calibrator = Calibrator(LABELS, seconds=1.0)
+    calibrator.start()
+    states = []
+    for time_s in (0.0, 0.5, 1.0, 1.5):
+        calibrator.begin_frame(time_s)
+        values, calibrated = calibrator.correct(1, SAD_AT_REST)
+        states.append((calibrator.remaining_s, calibrated, LABELS[int(values.argmax())]))
+    assert states == [(1.0, False, "sad"), (0.5, False, "sad"), (None, True, "neutral"), (None, True, "neutral")]
+    assert calibrator.correct(2, SAD_AT_REST)[1] is False, "a face that came later has no profile"
+    assert calibrator.profile() is not None
+
+
+def test_the_average_corrects_after_a_while_and_only_if_asked_for() -> None:
+    calibrator = Calibrator(LABELS, automatic=True)
+    silent = Calibrator(LABELS)
+    for time_s in np.arange(0.0, WAIT_S + 1, 0.5):
+        calibrator.begin_frame(float(time_s))
+        silent.begin_frame(float(time_s))
+        values, calibrated = calibrator.correct(1, SAD_AT_REST)
+        assert calibrated == (time_s >= WAIT_S)
+        assert silent.correct(1, SAD_AT_REST) == (pytest.approx(SAD_AT_REST), False)
+    assert LABELS[int(values.argmax())] == "neutral"
+
+
+def test_faces_are_forgotten_so_that_days_take_no_more_memory() -> None:
+    calibrator = Calibrator(LABELS)
+    for id_ in range(1000):
+        calibrator.correct(id_, SAD_AT_REST)
+    assert len(calibrator._faces) <= 100
+
+
+def test_the_reader_is_calibrated_by_a_picture() -> None:
+    reader = EmotionReader()
+    (before,) = reader.read(PHOTOGRAPH)
+    reader.calibrate(PHOTOGRAPH)  # whoever always smiles, is neutral when smiling
+    (after,) = reader.read(PHOTOGRAPH)
+    assert (before.emotion, before.calibrated) == ("happy", False)
+    assert after.calibrated
+    assert max(after.probabilities, key=after.probabilities.__getitem__) == "neutral"
+    with pytest.raises(SourceError, match="does not exist"):
+        reader.calibrate("missing.jpg")
+    with pytest.raises(DataError, match="found no face"):
+        reader.calibrate(np.zeros((64, 64, 3), np.uint8))
+
+
+def test_the_command_counts_down_marks_events_and_saves_the_profile(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    profile = tmp_path / "me.json"
+    arguments = f"demo --no-display --max-frames 60 --neutral 1 --save-neutral {profile} --events {events}"
+    assert run(*arguments.split()).returncode == 0
+    calibrated = [json.loads(line)["faces"][0].get("calibrated", False) for line in events.read_text().splitlines()]
+    assert calibrated == [False] * 30 + [True] * 30
+    assert json.loads(profile.read_text())["name"] == "me"
