@@ -1,15 +1,14 @@
-"""What the parts of the loop cost in instructions: the measure on an emulated processor, where times mean nothing.
+"""Run each part of the pipeline between two marks, for a tool that counts instructions under emulation.
 
 python -m benchmarks.instructions [--detector-model blaze_face_short_range.tflite]
 
-It runs each part REPEATS times between two marks, for whoever counts: a tool that counts instructions and watches the
-system calls sees os.getpgid(MARK + n) at each mark, n counting up from 0. Without such a tool it names the parts, and
-counts nothing.
+On an emulated processor, times mean nothing, but instruction counts do. Each part runs several times between two marks:
+a tool that watches the system calls sees os.getpgid(MARK + n), n counting up from 0. Without such a tool this command
+only prints the names of the parts.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure.detectors import open_detectors
 from edge.arguments import ArgumentParser
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
-from edge.detector import open_detector
 from edge.errors import exit_status
 from edge.meter import Meter
 from edge.opencv import cv2
@@ -31,24 +30,29 @@ from edge.sources.demo import demo_images
 from edge.tracker import Tracker
 from edge.values import Frame
 
-MARK = 0x51454D00  # a process group that there is not
+MARK = 0x51454D00  # no process group has such a number
 REPEATS = 20
 FRAMES = 60
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> Path | None:
+    """Return the detector model, if there is one."""
     parser = ArgumentParser("python -m benchmarks.instructions", __doc__)
-    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file; without it, Haar alone")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--detector-model", type=Path, metavar="FILE", help="for the detector that can use it; default: its usual file"
+    )
+    detector_model: Path | None = parser.parse_args(argv).detector_model
+    return detector_model
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_status(lambda: run(args))
+    detector_model = parse_args(argv)
+    return exit_status(lambda: run(detector_model))
 
 
-def run(args: argparse.Namespace) -> int:
-    for number, (name, times, part) in enumerate(_parts(args.detector_model)):
+def run(detector_model: Path | None) -> int:
+    """Run each part between its two marks, and print the first mark, the name and the number of repetitions."""
+    for number, (name, times, part) in enumerate(_parts(detector_model)):
         mark(2 * number)
         part()
         mark(2 * number + 1)
@@ -62,34 +66,32 @@ def mark(number: int) -> None:
 
 
 def _parts(detector_model: Path | None) -> Iterator[tuple[str, int, Callable[[], object]]]:
-    """Name, how many of it, and the work; each made ready, and run once, before it is counted."""
-    cv2.setNumThreads(1)  # threads that wait for each other count too, each time another number
+    """Yield name, number of repetitions and work of each part, which has run once before."""
+    cv2.setNumThreads(1)  # threads that wait for each other execute a varying number of instructions
     images = list(islice(demo_images(300), FRAMES))
     classifier = Classifier(open_backend(SHIPPED))
-    detectors = [open_detector("haar")]
-    if detector_model:
-        detectors.append(open_detector("blazeface", detector_model))
+    detectors = open_detectors(detector_model)
     face = crop(images[0], detectors[0].detect(images[0])[0].box)
     pixels = to_input(face, classifier.card.input_size)
     classifier.backend.run(pixels)
-    yield "inference", REPEATS, partial(_each, classifier.backend.run, [pixels] * REPEATS)
+    yield "inference", REPEATS, partial(_call_each, classifier.backend.run, [pixels] * REPEATS)
     for detector in detectors:
         detector.detect(images[0])
-        yield f"{detector.name} detection", REPEATS, partial(_each, detector.detect, images[:REPEATS])
+        yield f"{detector.name} detection", REPEATS, partial(_call_each, detector.detect, images[:REPEATS])
     tracker = Tracker(detectors[0], detect_interval=10 * REPEATS)
     tracker.find(images[0])
     tracker.find(images[0])
-    yield "search for a face", REPEATS, partial(_each, tracker.find, [images[1]] * REPEATS)
+    yield "search for a face", REPEATS, partial(_call_each, tracker.find, [images[1]] * REPEATS)
     for detector in detectors:
         pipeline = Pipeline(detector, classifier, Meter())
         frames = [Frame(i, i / 30, 0.0, image) for i, image in enumerate(images)]
         pipeline.step(frames[0])
-        yield f"frame with {detector.name}", FRAMES, partial(_each, pipeline.step, frames)
+        yield f"frame with {detector.name}", FRAMES, partial(_call_each, pipeline.step, frames)
 
 
-def _each(call: Callable[[Any], object], values: Sequence[Any]) -> None:
+def _call_each(function: Callable[[Any], object], values: Sequence[Any]) -> None:
     for value in values:
-        call(value)
+        function(value)
 
 
 if __name__ == "__main__":

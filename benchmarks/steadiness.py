@@ -1,139 +1,162 @@
-"""What following faces between detections costs in truth, and what smoothing brings in calm.
+"""Measure how well tracked boxes agree with detected ones, and how much smoothing reduces label flicker.
 
 python -m benchmarks.steadiness --sources clip.mp4 other.mp4 [--detector-model blaze_face_short_range.tflite]
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.measure import loop
+from benchmarks.measure.clip import read_clip
+from benchmarks.measure.detectors import open_detectors
 from benchmarks.report.blocks import Table, Text, markdown
+from benchmarks.report.tables import number
 from edge.arguments import ArgumentParser
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
-from edge.detector import open_detector
 from edge.detectors.base import Detector
 from edge.errors import exit_status
 from edge.smoother import Smoother
 from edge.tracker import Tracker
-from edge.values import Box, Frame
+from edge.values import Box, Frame, Probabilities
 
-AGREE_IOU = 0.5
+MIN_IOU = 0.5  # of two boxes that agree
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+@dataclass(frozen=True)
+class Options:
+    sources: Sequence[str]
+    model: Path
+    detector_model: Path | None
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """Results of one clip and detector. Label changes are per second and face, by kind of smoothing."""
+
+    detector: str
+    frames: int
+    frames_with_face: int
+    disagreeing: int  # frames whose tracked boxes differ from the detected ones
+    detections: int
+    ids: int
+    changes_per_s: dict[str, float | None]
+
+    @property
+    def agreement(self) -> float:
+        return 1 - self.disagreeing / self.frames
+
+
+def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.steadiness", __doc__)
-    parser.add_argument("--sources", nargs="+", default=["demo"], metavar="CLIP", help="their first ten seconds each")
+    parser.add_argument("--sources", nargs="+", default=["demo"], metavar="CLIP", help="the first ten seconds of each")
     parser.add_argument("--model", type=Path, default=SHIPPED, help=".tflite or .onnx file made by export")
-    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file; without it, Haar alone")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--detector-model", type=Path, metavar="FILE", help="for the detector that can use it; default: its usual file"
+    )
+    return Options(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_status(lambda: benchmark(args))
+    options = parse_args(argv)
+    return exit_status(lambda: benchmark(options))
 
 
-def benchmark(args: argparse.Namespace) -> int:
-    classifier = Classifier(open_backend(args.model, 1))
-    detectors = [open_detector("haar")]
-    if args.detector_model:
-        detectors.append(open_detector("blazeface", args.detector_model))
-    rows = []
-    for source in args.sources:
-        frames = loop.read(source).frames
-        rows += [
-            {"source": source, "detector": detector.name, **measure(detector, classifier, frames, None)}
-            for detector in detectors
-        ]
-    print(markdown([_table(rows), *(Text(line) for line in _agreements(rows))]), end="")
+def benchmark(options: Options) -> int:
+    """Print a table of all clips and detectors, and a summary of each detector."""
+    classifier = Classifier(open_backend(options.model, 1))
+    detectors = open_detectors(options.detector_model)
+    results = []
+    for source in options.sources:
+        frames = read_clip(source).frames
+        results += [(source, measure(detector, classifier, frames, None)) for detector in detectors]
+    summaries = [Text(_summary(detector.name, [item for _, item in results])) for detector in detectors]
+    print(markdown([_table(results), *summaries]), end="")
     return 0
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
+def _table(results: Sequence[tuple[str, Steadiness]]) -> Table:
     head = ["clip", "detector", "frames", "agreement", "detected on", "ids", "changes/s raw", "smoothed", "shown"]
-    return Table(
-        head,
-        [
-            [
-                f"`{row['source']}`",
-                row["detector"],
-                str(row["frames"]),
-                f"{row['agreement']:.3f}",
-                f"{row['detections'] / row['frames']:.0%}",
-                str(row["ids"]),
-                *("-" if value is None else f"{value:.2f}" for value in row["changes_per_s"].values()),
-            ]
-            for row in rows
-        ],
+    rows = []
+    for source, item in results:
+        row = [f"`{source}`", item.detector, str(item.frames), f"{item.agreement:.3f}"]
+        row += [f"{item.detections / item.frames:.0%}", str(item.ids)]
+        rows.append(row + [number(rate, ".2f") for rate in item.changes_per_s.values()])
+    return Table(head, rows)
+
+
+def _summary(detector: str, results: Sequence[Steadiness]) -> str:
+    """Return the agreement over all clips, and over the frames with a face: without one, it is easy to agree."""
+    own = [item for item in results if item.detector == detector]
+    frames = sum(item.frames for item in own)
+    with_face = sum(item.frames_with_face for item in own)
+    disagreeing = sum(item.disagreeing for item in own)
+    text = (
+        f"{detector}: tracked boxes agree with those of a detection on every frame (IoU {MIN_IOU}) on "
+        f"{1 - disagreeing / frames:.3f} of {frames} frames"
     )
+    text += f", {1 - disagreeing / with_face:.3f} of the {with_face} with a face" if with_face else ""
+    return f"{text}; {min(item.agreement for item in own):.3f} on the worst clip."
 
 
-def _agreements(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Over all clips, and over the frames with a face alone: where nobody is, it is easy to agree."""
-    lines = []
-    for detector in dict.fromkeys(row["detector"] for row in rows):
-        own = [row for row in rows if row["detector"] == detector]
-        frames, with_face = (sum(row[key] for row in own) for key in ("frames", "frames_with_face"))
-        apart = sum(row["disagreeing"] for row in own)
-        text = f"{detector}: boxes as by detecting always (IoU 0.5) on {1 - apart / frames:.3f} of {frames} frames"
-        worst = min(own, key=lambda row: row["agreement"])
-        text += f", {1 - apart / with_face:.3f} of the {with_face} with a face" if with_face else ""
-        lines.append(f"{text}; {worst['agreement']:.3f} on the worst clip.")
-    return lines
+class LabelChanges:
+    """Count how often the labels of the faces change, without smoothing, with it, and with hysteresis as well."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._smoothers = {
+            "raw": Smoother(labels, time_constant_s=0, uncertain_below=0, hysteresis=0),
+            "smoothed": Smoother(labels, uncertain_below=0, hysteresis=0),
+            "shown": Smoother(labels),
+        }
+        self._last: dict[tuple[str, int], str] = {}
+        self.counts = dict.fromkeys(self._smoothers, 0)
+
+    @property
+    def ids(self) -> int:
+        """The number of different faces."""
+        return len({id_ for _, id_ in self._last})
+
+    def update(self, id_: int, time_s: float, probabilities: Probabilities) -> None:
+        for kind, smoother in self._smoothers.items():
+            _, label = smoother.update(id_, time_s, probabilities)
+            self.counts[kind] += self._last.get((kind, id_), label) != label
+            self._last[kind, id_] = label
 
 
 def measure(
     detector: Detector, classifier: Classifier, frames: Sequence[Frame], detect_interval: int | None
-) -> dict[str, Any]:
-    """Share of frames whose boxes agree with a detection on every frame; name changes a second of a face."""
-    tracker, labels = Tracker(detector, detect_interval), classifier.card.labels
-    kinds = {
-        "raw": Smoother(labels, time_constant_s=0, uncertain_below=0, hysteresis=0),
-        "smoothed": Smoother(labels, uncertain_below=0, hysteresis=0),
-        "shown": Smoother(labels),
-    }
-    last: dict[tuple[str, int], str] = {}
-    changes, face_frames, apart, with_face = dict.fromkeys(kinds, 0), 0, 0, 0
+) -> Steadiness:
+    """Compare tracking with a detection on every frame, and count label changes; None: the detector's own interval."""
+    tracker = Tracker(detector, detect_interval)
+    changes = LabelChanges(classifier.card.labels)
+    disagreeing = 0
+    with_face = 0
+    readings = 0
     for frame in frames:
-        followed = tracker.find(frame.image)
+        tracked = tracker.find(frame.image)
         detected = detector.detect(frame.image)
-        apart += not same_boxes([face.box for face in followed.values()], [face.box for face in detected])
-        with_face += bool(followed or detected)
-        for id_, face in followed.items():
-            raw = classifier.read(frame.image, face.box)
-            face_frames += 1
-            for kind, smoother in kinds.items():
-                _, name = smoother.update(id_, frame.time_s, raw)
-                changes[kind] += last.get((kind, id_), name) != name
-                last[kind, id_] = name
-    span_s = (frames[-1].time_s - frames[0].time_s) / max(1, len(frames) - 1)
-    seconds = face_frames * span_s
-    return {
-        "frames": len(frames),
-        "frames_with_face": with_face,
-        "disagreeing": apart,
-        "agreement": 1 - apart / len(frames),
-        "detections": tracker.detections,
-        "ids": len({id_ for _, id_ in last}),
-        "changes_per_s": {kind: count / seconds if seconds else None for kind, count in changes.items()},
-        "face_seconds": seconds,
-    }
+        disagreeing += not same_boxes([face.box for face in tracked.values()], [face.box for face in detected])
+        with_face += bool(tracked or detected)
+        readings += len(tracked)
+        for id_, face in tracked.items():
+            changes.update(id_, frame.time_s, classifier.read(frame.image, face.box))
+    frame_s = (frames[-1].time_s - frames[0].time_s) / max(1, len(frames) - 1)
+    face_seconds = readings * frame_s
+    rates = {kind: count / face_seconds if face_seconds else None for kind, count in changes.counts.items()}
+    return Steadiness(detector.name, len(frames), with_face, disagreeing, tracker.detections, changes.ids, rates)
 
 
-def same_boxes(some: Sequence[Box], others: Sequence[Box]) -> bool:
-    """As many boxes, each with one of the others at an IoU of 0.5 or more, no two with the same."""
-    left = list(others)
-    for box in some:
-        best = max(left, key=box.iou, default=None)
-        if best is None or box.iou(best) < AGREE_IOU:
+def same_boxes(boxes: Sequence[Box], others: Sequence[Box]) -> bool:
+    """Return whether the boxes match one to one, each pair with an IoU of at least MIN_IOU."""
+    unmatched = list(others)
+    for box in boxes:
+        best = max(unmatched, key=box.iou, default=None)
+        if best is None or box.iou(best) < MIN_IOU:
             return False
-        left.remove(best)
-    return not left
+        unmatched.remove(best)
+    return not unmatched
 
 
 if __name__ == "__main__":

@@ -1,67 +1,101 @@
-"""How true the models are, float against quantized, paired on the same faces."""
+"""Measure the accuracy of the models, and what quantization changed, paired on the same faces."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.backends.base import Backend
+from benchmarks.codec import from_json
+from benchmarks.measure.models import Candidate
+from benchmarks.results import Dataset, QuantizationChange, RecallChange, Scores
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
-from train.data import FaceSet, seen_in
+from train.data import FaceSet, evaluation_split, load, seen_in
+from train.extras import require
 from train.metrics import mcnemar, report
 from train.predict import predict_backend
 from train.progress import Advance
 
+Correct = npt.NDArray[np.bool_]  # [n], whether the prediction for a face is right
 
-def judge_all(
-    models: Sequence[dict[str, Any]],
-    backends: Sequence[Backend],
-    faces: FaceSet,
-    learnt: FaceSet | None,
-    advance: Advance,
-) -> dict[str, Any]:
-    """Add to each model how true it is; returns what is to be known about the faces.
 
-    Float models come first, so that a base is there when it is asked for; `advance` is called for each face of each.
+@dataclass(frozen=True)
+class Faces:
+    """The faces that accuracy is measured on, and which of them are pixel for pixel among the training faces too."""
+
+    evaluation: FaceSet
+    in_training: Correct
+    path: Path
+
+    def describe(self) -> Dataset:
+        faces = self.evaluation
+        return Dataset(
+            split=faces.split,
+            faces=len(faces),
+            sha256=hashlib.sha256(faces.images.tobytes() + faces.labels.tobytes()).hexdigest(),
+            also_in_training=int(self.in_training.sum()),
+            labels="".join(map(str, faces.labels)),
+            path=str(self.path),
+        )
+
+
+def load_faces(path: Path) -> Faces:
+    """Load the faces to report on; see train.data.evaluation_split. Raises DataError, or MissingExtra."""
+    require("sklearn", "scikit-learn (for accuracy)", "report")
+    train, evaluation = evaluation_split(load(path, ("train", "public")), path)
+    return Faces(evaluation, seen_in(evaluation, train), path)
+
+
+def measure_accuracy(
+    models: Sequence[Candidate], faces: Faces, advance: Advance
+) -> list[tuple[Scores, QuantizationChange | None]]:
+    """Return each model's scores and, where its float32 file is among the models, how it differs from it.
+
+    Float32 models must come first. `advance` is called for each face of each model.
     """
-    unseen = ~seen_in(faces, learnt) if learnt else np.ones(len(faces), dtype=bool)
-    found: dict[str | None, Probabilities] = {}
-    for model, backend in zip(models, backends, strict=True):
-        probabilities = found[model["file"]] = predict_backend(backend, faces.images, advance)
-        model |= judge(faces, probabilities, found.get(model["base"]))
-        right = probabilities.argmax(1) == faces.labels
-        model["accuracy_not_in_training"] = float(right[unseen].mean()) if unseen.any() else None
-    digest = hashlib.sha256(faces.images.tobytes() + faces.labels.tobytes()).hexdigest()
-    labels = "".join(map(str, faces.labels))
-    seen = int((~unseen).sum())
-    return {"split": faces.split, "faces": len(faces), "sha256": digest, "also_in_training": seen, "labels": labels}
+    labels = faces.evaluation.labels
+    predictions: dict[str | None, Probabilities] = {}
+    results = []
+    for model in models:
+        probabilities = predict_backend(model.backend, faces.evaluation.images, advance)
+        predictions[model.info.file] = probabilities
+        base = predictions.get(model.info.base)
+        change = None if base is None else compare_predictions(labels, probabilities, base)
+        results.append((score(labels, probabilities, faces.in_training), change))
+    return results
 
 
-def judge(faces: FaceSet, probabilities: Probabilities, base: Probabilities | None) -> dict[str, Any]:
-    """The report of one model and, beside the float model's probabilities `base` [n, 7], what quantization changed.
+def score(labels: npt.NDArray[np.int64], probabilities: Probabilities, in_training: Correct) -> Scores:
+    """Return the scores of probabilities [n, 7] against labels [n]."""
+    predicted = probabilities.argmax(1)
+    unseen = (predicted == labels)[~in_training]
+    extra = {
+        "predictions": "".join(map(str, predicted)),
+        "accuracy_not_in_training": float(unseen.mean()) if unseen.size else None,
+    }
+    return from_json(Scores, report(labels, probabilities) | extra)
 
-    `predictions` has a digit a face, so that two reports can be compared face by face.
-    """
-    result = report(faces.labels, probabilities)
-    mine = probabilities.argmax(1)
-    result["predictions"] = "".join(map(str, mine))
-    if base is not None:
-        others = base.argmax(1)
-        result["agreement_with_float"] = float((mine == others).mean())
-        right, base_right = mine == faces.labels, others == faces.labels
-        result["mcnemar_p"] = mcnemar(right, base_right)
-        result["recall_change"] = {
-            emotion: _change(right[faces.labels == i], base_right[faces.labels == i])
+
+def compare_predictions(
+    labels: npt.NDArray[np.int64], probabilities: Probabilities, base: Probabilities
+) -> QuantizationChange:
+    """Compare a quantized model's probabilities [n, 7] with those of its float32 file."""
+    predicted, base_predicted = probabilities.argmax(1), base.argmax(1)
+    correct, base_correct = predicted == labels, base_predicted == labels
+    return QuantizationChange(
+        agreement_with_float=float((predicted == base_predicted).mean()),
+        mcnemar_p=mcnemar(correct, base_correct),
+        recall_change={
+            emotion: _recall_change(correct[labels == i], base_correct[labels == i])
             for i, emotion in enumerate(EMOTIONS)
-        }
-    return result
+        },
+    )
 
 
-def _change(right: npt.NDArray[np.bool_], base_right: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """Of the share that is right, in points, and how likely chance alone does as much; bool [n] each."""
-    return {"points": 100 * float(right.mean() - base_right.mean()), "mcnemar_p": mcnemar(right, base_right)}
+def _recall_change(correct: Correct, base_correct: Correct) -> RecallChange:
+    return RecallChange(100 * float(correct.mean() - base_correct.mean()), mcnemar(correct, base_correct))

@@ -1,7 +1,7 @@
-"""The peer `fer` (PyPI), as its README uses it, on the same frames and in the same run.
+"""Time the peer `fer` (PyPI), used as its README says, on the same frames and in the same run.
 
-It asks for other versions of numpy and OpenCV than ours, so it runs in a process of its own, by a Python that has it:
-this file, run as a script, is that process. It reads "start stop" lines and answers with a line of JSON each.
+It needs other versions of numpy and OpenCV, so it runs in a process of its own, by a Python that has it: this file, run
+as a script, is that process. It reads "start stop" lines and answers each with a line of JSON.
 """
 
 from __future__ import annotations
@@ -18,52 +18,51 @@ from typing import Any
 
 import numpy as np
 
+PACKAGE = "fer==25.10.3"
+
 
 def check_peer(python: str) -> None:
-    """Raise SourceError unless that is a Python that has fer; quick, so that it can be asked before long work."""
+    """Raise SourceError unless `python` has fer; quick, to be called before long work."""
     from edge.errors import SourceError
 
-    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('fer') is None)"
+    script = "import importlib.util, sys; sys.exit(importlib.util.find_spec('fer') is None)"
     try:
-        there = subprocess.run([python, "-c", look], capture_output=True).returncode == 0
+        installed = subprocess.run([python, "-c", script], capture_output=True).returncode == 0
     except OSError:
-        there = False
-    if not there:
-        raise SourceError(
-            f"expected --peer a Python that has fer==25.10.3, found {python}; leave it out, or install it"
-        )
+        installed = False
+    if not installed:
+        raise SourceError(f"expected --peer a Python that has {PACKAGE}, found {python}; leave it out, or install it")
 
 
 @contextlib.contextmanager
 def open_peer(python: str, images: Sequence[Any]) -> Iterator[Callable[[range], list[float]]]:
-    """A function that takes numbers of `images` (uint8, all of one size) and gives fer's milliseconds for each.
+    """Give a function from indices of `images` (uint8, all of one size) to fer's milliseconds for each of them.
 
-    Raises SourceError where `python` is none, has no fer, or fer fails.
+    Raises SourceError where `python` does not exist or lacks fer, or where fer fails.
     """
-    from benchmarks.measure.child import (
-        open_child,  # not above: the peer's Python, which runs this file, does not see these
-    )
+    from benchmarks.measure.child import open_child  # here: the peer's Python runs this file and does not see these
     from edge.errors import SourceError
 
-    def failed(why: str) -> SourceError:
-        return SourceError(f"expected --peer a Python that runs fer==25.10.3, {python} says: {why}")
+    def error(reason: str) -> SourceError:
+        return SourceError(f"expected --peer a Python that runs {PACKAGE}, {python} failed: {reason}")
 
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "images.npy", np.stack(images))
-        with open_child([python, __file__, f"{folder}/images.npy"], failed) as child:
+        with open_child([python, __file__, f"{folder}/images.npy"], error) as child:
 
-            def ask(frames: range) -> list[float]:
-                times: list[float] = child.ask(f"{frames.start} {frames.stop}")
+            def time_frames(indices: range) -> list[float]:
+                times: list[float] = child.ask(f"{indices.start} {indices.stop}")
                 return times
 
-            ask(range(2))  # loads, and warms up
-            yield ask
+            time_frames(range(2))  # loads, and warms up
+            yield time_frames
 
 
-def _serve(file: str) -> None:
-    """The peer's process."""
-    answers, sys.stdout = sys.stdout, sys.stderr  # whatever else wants to print
-    images = np.load(file)
+def _serve(images_file: str) -> None:
+    """Answer until stdin ends: the peer's process."""
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # fer and its libraries print to stdout
+    images = np.load(images_file)
     from fer.fer import FER
 
     detector = FER(mtcnn=False)

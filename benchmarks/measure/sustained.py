@@ -1,45 +1,46 @@
-"""The loop at full speed for minutes: does the machine keep up, or does it grow warm and slow down?"""
+"""Run the pipeline at full speed for minutes, to see whether the machine heats up and slows down."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import count
-from typing import Any
 
-from benchmarks.measure.loop import Cell, Clip, pipeline, scene
+from benchmarks.measure.clip import Clip, cut_frames
+from benchmarks.measure.pipeline import Case
+from benchmarks.results import Point, Sustained
 from edge import host
 from edge.host import resident_mb
 from edge.values import Frame
 from train.progress import Advance
 
 POINTS = 60  # of the curve
-AT_THE_END = 0.1  # of the points, at either end, whose speeds are compared
+EDGE_POINTS = POINTS // 10  # at either end, whose mean speeds are compared
 
 
-def measure(cell: Cell, clip: Clip, minutes: float, advance: Advance) -> dict[str, Any]:
-    """A curve of FPS, temperature, clock and memory, the clip over and over; `advance` is called for each point."""
-    working, frames, span_s = pipeline(cell), scene(clip, cell.resolution, cell.scene), 60 * minutes / POINTS
-    points: list[dict[str, Any]] = []
-    done = 0  # frames since the last point
+def measure_sustained(case: Case, clip: Clip, minutes: float, advance: Advance) -> Sustained:
+    """Repeat the clip and record speed, temperature, clock and memory; `advance` is called after each point."""
+    pipeline = case.make_pipeline()
+    frames = cut_frames(clip, case.info.resolution, case.info.scene)
+    interval_s = 60 * minutes / POINTS
+    points: list[Point] = []
+    frames_since = 0
     start_s = since_s = time.monotonic()
     for i in count():
-        working.step(Frame(i, i / clip.fps, time.monotonic(), frames[i % len(frames)].image))
-        done += 1
+        pipeline.step(Frame(i, i / clip.fps, time.monotonic(), frames[i % len(frames)].image))
+        frames_since += 1
         now_s = time.monotonic()
-        if now_s - since_s < span_s:
+        if now_s - since_s < interval_s:
             continue
-        measured = {"at_s": round(now_s - start_s, 2), "fps": done / (now_s - since_s), "rss_mb": resident_mb()}
-        points.append(measured | host.sensors())
-        since_s, done = time.monotonic(), 0
+        fps = frames_since / (now_s - since_s)
+        points.append(Point(round(now_s - start_s, 2), fps, resident_mb(), host.sensors()))
+        since_s = time.monotonic()
+        frames_since = 0
         advance()
         if len(points) == POINTS:
             break
-    few = max(1, round(AT_THE_END * POINTS))
-    first, last = (sum(point["fps"] for point in part) / few for part in (points[:few], points[-few:]))
-    return {
-        **cell.describe(),
-        "frames": i + 1,
-        "first_fps": first,
-        "last_fps": last,
-        "points": points,
-    }
+    return Sustained(case.info, i + 1, _mean_fps(points[:EDGE_POINTS]), _mean_fps(points[-EDGE_POINTS:]), tuple(points))
+
+
+def _mean_fps(points: Sequence[Point]) -> float:
+    return sum(point.fps for point in points) / len(points)

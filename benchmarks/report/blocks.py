@@ -1,4 +1,4 @@
-"""What a report is made of, and how it looks as Markdown and in a terminal; benchmarks.page makes it a page.
+"""Define the blocks of a report, and render them as Markdown and as plain text; benchmarks.report.page renders HTML.
 
 In texts and cells, `code` and **strong** mean what they mean in Markdown.
 """
@@ -28,19 +28,19 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An SVG, for the page alone; `caption` says what it shows."""
+class Chart:
+    """An SVG, shown on the HTML page only."""
 
     svg: str
     caption: str
 
 
-Block: TypeAlias = Heading | Text | Table | Picture
+Block: TypeAlias = Heading | Text | Table | Chart
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """The report without its pictures."""
-    return "\n\n".join(_markdown(block) for block in blocks if not isinstance(block, Picture)) + "\n"
+    """Return the report as Markdown, without its charts."""
+    return "\n\n".join(_markdown(block) for block in blocks if not isinstance(block, Chart)) + "\n"
 
 
 def _markdown(block: Heading | Text | Table) -> str:
@@ -53,10 +53,10 @@ def _markdown(block: Heading | Text | Table) -> str:
 
 
 def plain(block: Text | Table) -> str:
-    """As a terminal shows it: columns below each other, the first to the left, figures to the right."""
+    """Return a block for a terminal, with aligned columns: the first to the left, the others to the right."""
     if isinstance(block, Text):
-        return _bare(block.text)
-    lines = [[_bare(cell) for cell in cells] for cells in (block.head, *block.rows)]
+        return _without_markup(block.text)
+    lines = [[_without_markup(cell) for cell in cells] for cells in (block.head, *block.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -67,5 +67,5 @@ def plain(block: Text | Table) -> str:
     )
 
 
-def _bare(text: str) -> str:
+def _without_markup(text: str) -> str:
     return text.replace("`", "").replace("**", "")

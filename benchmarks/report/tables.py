@@ -1,138 +1,131 @@
-"""results.json -> the tables of the report."""
+"""Build the tables of the report from the results."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from benchmarks.measure.loop import STAGES
 from benchmarks.report.blocks import Table
+from benchmarks.results import PIPELINE_STAGES, CaseInfo, Estimate, ModelInfo, PipelineResult, Results
 from edge.labels import EMOTIONS
 
-Results = dict[str, Any]
 
-
-def overview(results: Results) -> Table:
-    """A row a model: what most people want to know."""
-    head = ["model", "precision", "runtime", "MB", "load ms", "cold ms", "resident MB", "ms (95%), 1 thread"]
-    head += ["times as fast"]
-    head += ["accuracy (95%)", "agreement"] if results["dataset"] else []
+def models(results: Results) -> Table:
+    """Return one row per model with the values that matter most."""
+    head = ["model", "precision", "runtime", "size MB", "load ms", "cold start ms", "memory MB"]
+    head += ["latency ms (95%), 1 thread", "speedup"]
+    head += ["accuracy (95%)", "agreement"] if results.dataset else []
     rows = []
-    for model in results["models"]:
-        times = model["latency_ms"]["1"]
-        row = [f"`{model['name']}`", model["precision"], model["runtime"], megabytes(model)]
-        row += [f"{model['load_ms']:.1f}", f"{model['cold_ms']:.0f}", _number(model["rss_mb"], ".0f")]
-        row += [_with_interval(times["p50"], times["p50_ci95"], ".3f"), _ratio(times["times_as_fast_as_base"])]
-        if results["dataset"]:
-            row += [_with_interval(model["accuracy"], model["accuracy_ci95"], ".1%")]
-            row += [_number(model.get("agreement_with_float"), ".2%")]
+    for model in results.models:
+        info, loading, times = model.info, model.loading, model.single_thread
+        row = [f"`{info.name}`", info.precision, info.runtime, megabytes(info), f"{loading.load_ms.value:.1f}"]
+        row += [f"{loading.cold_ms.value:.0f}", number(loading.rss_mb.value if loading.rss_mb else None, ".0f")]
+        row += [estimate(times.p50, ".3f"), estimate(times.times_as_fast_as_base)]
+        if model.scores:
+            row += [estimate(model.scores.accuracy, ".1%")]
+            row += [number(model.change.agreement_with_float if model.change else None, ".2%")]
         rows.append(row)
     return Table(head, rows)
 
 
-def latency(models: list[dict[str, Any]]) -> Table:
-    head = ["model", "threads", "p50 ms (95%)", "p95 ms (95%)", "p99 ms (95%)", "a second", "times as fast as float32"]
-    head += ["GMAC/s", "of the peak"]
+def latency(results: Results) -> Table:
+    """Return one row per model and number of threads."""
+    head = ["model", "threads", "p50 ms (95%)", "p95 ms (95%)", "p99 ms (95%)", "inferences/s", "speedup over float32"]
+    head += ["GMAC/s", "share of peak"]
     rows = []
-    for model in models:
-        for threads, times in model["latency_ms"].items():
-            row = [f"`{model['name']}`", threads]
-            row += [_with_interval(times[name], times[f"{name}_ci95"], ".3f") for name in ("p50", "p95", "p99")]
-            row += [f"{times['per_second']:.0f}", _ratio(times["times_as_fast_as_base"])]
-            rate = model["macs"] / times["p50"] / 1e6 if model["macs"] else None
-            rows.append([*row, _number(rate, ".1f"), _number(times["share_of_peak"], ".0%")])
+    for model in results.models:
+        macs = model.info.macs
+        for threads, times in model.latency_ms.items():
+            row = [f"`{model.name}`", threads, *(estimate(p, ".3f") for p in (times.p50, times.p95, times.p99))]
+            row += [f"{times.per_second:.0f}", estimate(times.times_as_fast_as_base)]
+            row += [number(macs / times.p50.value / 1e6 if macs else None, ".1f"), number(times.share_of_peak, ".0%")]
+            rows.append(row)
     return Table(head, rows)
 
 
-def truth(models: list[dict[str, Any]]) -> Table:
+def accuracy(results: Results) -> Table:
+    """Return one row per model; all of them need scores."""
     head = ["model", "accuracy (95%)", "not in training", "macro F1", "calibration error", "agreement", "McNemar p"]
     rows = [
         [
-            f"`{model['name']}`",
-            _with_interval(model["accuracy"], model["accuracy_ci95"], ".2%"),
-            _number(model["accuracy_not_in_training"], ".2%"),
-            f"{model['macro_f1']:.3f}",
-            f"{model['calibration_error']:.3f}",
-            _number(model.get("agreement_with_float"), ".2%"),
-            _number(model.get("mcnemar_p"), ".2g"),
+            f"`{model.name}`",
+            estimate(model.scores.accuracy, ".2%"),
+            number(model.scores.accuracy_not_in_training, ".2%"),
+            f"{model.scores.macro_f1:.3f}",
+            f"{model.scores.calibration_error:.3f}",
+            number(model.change.agreement_with_float if model.change else None, ".2%"),
+            number(model.change.mcnemar_p if model.change else None, ".2g"),
         ]
-        for model in models
+        for model in results.models
+        if model.scores
     ]
     return Table(head, rows)
 
 
-def recalls(models: list[dict[str, Any]]) -> Table:
+def recall(results: Results) -> Table:
+    """Return one row per emotion, one column per model, with the change from float32 in points."""
+    scores = [(model.scores.per_class, model.change) for model in results.models if model.scores]
     rows = []
     for emotion in EMOTIONS:
-        row = [emotion, str(models[0]["per_class"][emotion]["faces"])]
-        for model in models:
-            change = f" ({model['recall_change'][emotion]['points']:+.1f})" if model["base"] else ""
-            row.append(f"{model['per_class'][emotion]['recall']:.1%}{change}")
+        row = [emotion, str(scores[0][0][emotion].faces)]
+        for by_class, change in scores:
+            points = f" ({change.recall_change[emotion].points:+.1f})" if change else ""
+            row.append(f"{by_class[emotion].recall:.1%}{points}")
         rows.append(row)
-    return Table(["emotion", "faces", *(f"`{model['name']}`" for model in models)], rows)
+    return Table(["emotion", "faces", *(f"`{model.name}`" for model in results.models)], rows)
 
 
-def flat_out(cells: list[dict[str, Any]]) -> Table:
-    """A row a cell: how fast the loop can go."""
-    peer = any(cell["times_as_fast_as_peer"] for cell in cells)
-    head = ["model", "detector", "frame", "scene", "FPS (95%)", "ms", *STAGES, "limit ms", "times its limit"]
-    head += ["fer ms", "times as fast as fer"] if peer else []
+def throughput(results: Results) -> Table:
+    """Return one row per case: how fast the pipeline can run."""
+    has_peer = any(result.times_as_fast_as_peer for result in results.pipeline)
+    head = [*CASE_HEAD, "FPS (95%)", "ms per frame", *PIPELINE_STAGES, "lower bound ms", "ratio to lower bound"]
+    head += ["fer ms", "speedup over fer"] if has_peer else []
     rows = []
-    for cell in cells:
-        row = [*about(cell), _with_interval(cell["fps"], cell["fps_ci95"], ".0f"), f"{cell['ms']:.2f}"]
-        row += [f"{cell['stages_ms'][stage]:.2f}" for stage in STAGES]
-        row += [f"{cell['limit_ms']:.2f}", _ratio(cell["limit_ratio"])]
-        row += [_number(cell["peer_ms"], ".1f"), _ratio(cell["times_as_fast_as_peer"], ".1f")] if peer else []
+    for result in results.pipeline:
+        row = [*case(result.case), estimate(result.fps, ".0f"), f"{result.ms:.2f}"]
+        row += [f"{result.stages_ms[stage]:.2f}" for stage in PIPELINE_STAGES]
+        row += [f"{result.limit_ms:.2f}", estimate(result.limit_ratio)]
+        row += [number(result.peer_ms, ".1f"), estimate(result.times_as_fast_as_peer, ".1f")] if has_peer else []
         rows.append(row)
     return Table(head, rows)
 
 
-def faces(cell: dict[str, Any]) -> str:
-    return "1 face" if cell["scene"] == 1 else f"{cell['scene']} faces"
+def live(results: Results) -> Table:
+    """Return one row per case: how the pipeline does on a camera."""
+    head = [*CASE_HEAD, "faces detected", "FPS", "frame age p50 ms", "frame age p95 ms", "dropped", "cores used"]
+    return Table(head, [_live_row(result) for result in results.pipeline])
 
 
-def frame(cell: dict[str, Any]) -> str:
-    return "x".join(map(str, cell["resolution"]))
+def _live_row(result: PipelineResult) -> list[str]:
+    live = result.live
+    row = [*case(result.case), f"{live.faces_a_frame:.2f}", f"{live.fps:.1f} of {live.camera_fps:.0f}"]
+    row += [number(live.age_ms.p50, ".1f"), number(live.age_ms.p95, ".1f")]
+    return [*row, str(live.dropped), f"{live.cores_used:.2f}"]
 
 
-def about(cell: dict[str, Any]) -> list[str]:
-    return [f"`{cell['model']}`", cell["detector"], frame(cell), faces(cell)]
-
-
-def base_of(model: dict[str, Any], models: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The float32 model that it is compared with, where there is one."""
-    return next((other for other in models if other["file"] == model["base"]), None)
-
-
-def live(cells: list[dict[str, Any]]) -> Table:
-    head = ["model", "detector", "frame", "scene", "faces found", "FPS", "age p50 ms", "age p95 ms", "dropped"]
-    head += ["cores used"]
-    rows = []
-    for cell in cells:
-        live, camera = cell["live"], cell["live"]["camera_fps"]
-        row = [*about(cell), f"{live['faces_a_frame']:.2f}", f"{live['fps']:.1f} of {camera:.0f}"]
-        row += [_number(live["age_ms"][name], ".1f") for name in ("p50", "p95")]
-        rows.append([*row, str(live["dropped"]), f"{live['cores_used']:.2f}"])
-    return Table(head, rows)
-
-
-def files(models: list[dict[str, Any]]) -> Table:
-    rows = [[f"`{model['name']}`", f"`{model['file']}`", f"`{model['sha256'][:16]}...`"] for model in models]
+def files(results: Results) -> Table:
+    infos = [model.info for model in results.models]
+    rows = [[f"`{info.name}`", f"`{info.file}`", f"`{info.sha256[:16]}...`"] for info in infos]
     return Table(["model", "file", "sha256"], rows)
 
 
-def megabytes(model: dict[str, Any]) -> str:
-    return f"{model['size_bytes'] / 1e6:.2f}"
+CASE_HEAD = ("model", "detector", "resolution", "scene")
 
 
-def _with_interval(value: float | None, interval: list[float] | None, form: str) -> str:
-    if value is None:
+def case(info: CaseInfo) -> list[str]:
+    """Return the cells of CASE_HEAD."""
+    scene = "1 face" if info.scene == 1 else f"{info.scene} faces"
+    return [f"`{info.model}`", info.detector, f"{info.resolution[0]}x{info.resolution[1]}", scene]
+
+
+def megabytes(info: ModelInfo) -> str:
+    return f"{info.size_bytes / 1e6:.2f}"
+
+
+def estimate(estimate: Estimate | None, form: str = ".2f") -> str:
+    """Format a value with its interval, if it has one."""
+    if estimate is None:
         return "-"
-    return f"{value:{form}}" + (f" ({interval[0]:{form}} to {interval[1]:{form}})" if interval else "")
+    value = f"{estimate.value:{form}}"
+    return f"{value} ({estimate.ci95[0]:{form}} to {estimate.ci95[1]:{form}})" if estimate.ci95 else value
 
 
-def _ratio(ratio: dict[str, Any] | None, form: str = ".2f") -> str:
-    return _with_interval(ratio["value"], ratio["ci95"], form) if ratio else "-"
-
-
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str) -> str:
     return "-" if value is None else f"{value:{form}}"

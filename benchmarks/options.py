@@ -1,0 +1,72 @@
+"""Parse the command line of python -m benchmarks."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge import detector as registry  # by module: the table may get rows at run time
+from edge.arguments import ArgumentParser, positive, resolution, whole
+from train.data import DATA
+
+RESOLUTIONS = [(320, 240), (640, 480), (1280, 960)]
+COMMON_RESOLUTION = (640, 480)  # at which all models are compared, if it is among those measured
+MIN_SIDE, MAX_SIDE = 64, 4096  # pixels of a frame
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line; None or empty where the default depends on the machine."""
+
+    models: Sequence[Path]
+    data: Path | None
+    source: str
+    out: Path
+    rounds: int
+    threads: Sequence[int]
+    frames: int
+    passes: int
+    resolutions: Sequence[tuple[int, int]]
+    detectors: Sequence[str]
+    detector_model: Path | None
+    peer: str | None
+    sustained: float | None  # minutes
+    command: str
+
+    @property
+    def common_resolution(self) -> tuple[int, int]:
+        return COMMON_RESOLUTION if COMMON_RESOLUTION in self.resolutions else self.resolutions[0]
+
+
+def parse_args(description: str | None, argv: list[str] | None = None) -> Options:
+    parser = ArgumentParser("python -m benchmarks", description)
+    add = parser.add_argument
+    add(
+        "--models",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="default: the newest run's and the shipped one",
+    )
+    add("--data", type=Path, help=f"FER-2013, for accuracy; default: {DATA}, if it exists")
+    add("--source", default="demo", help="clip for the pipeline")
+    add("--out", type=Path, required=True, help="folder for report.html, report.md and results.json")
+    add("--rounds", type=whole(5), default=50, help="rounds of 40 timed inferences per model and number of threads")
+    add("--threads", type=whole(1, 64), nargs="+", default=[], help="default: 1, 2 and all cores; 1 is always included")
+    add("--frames", type=whole(10), default=120, help="number of frames of the clip")
+    add("--passes", type=whole(1), default=10, help="times that each configuration processes the clip")
+    add("--resolutions", type=resolution, nargs="+", default=RESOLUTIONS, metavar="WxH", help="of the frames")
+    add("--detectors", choices=tuple(registry.DETECTORS), nargs="+", default=[], help="default: all that work here")
+    add("--detector-model", type=Path, metavar="FILE", help="for the detector that can use it; default: its usual file")
+    add("--peer", metavar="PYTHON", help="a Python that has fer; default: this one, if it has")
+    add("--sustained", type=positive, metavar="MINUTES", help="also run the pipeline at full load for so long")
+    args = parser.parse_args(argv)
+    for width, height in args.resolutions:
+        if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE or width % 2 or height % 2:
+            parser.error(f"--resolutions: expected even sides of {MIN_SIDE} to {MAX_SIDE}, found {width}x{height}")
+    command = "python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv)
+    return Options(**vars(args), command=command)
