@@ -22,10 +22,8 @@ from edge.sources.pictures import read_picture
 from edge.values import Image, Probabilities
 
 NEUTRAL = "neutral"
-STRENGTH = 0.7  # share of the neutral face's logarithm that is subtracted
-OFFSET = 1.0  # added to neutral's logarithm afterwards: the neutral face itself would come out without any emotion
-AVERAGE_STRENGTH = 0.7  # the same for the average over minutes
-AVERAGE_OFFSET = 1.0
+STRENGTH = 0.9  # share of the neutral face's logarithm that is subtracted
+OFFSET = 0.5  # added to neutral's logarithm afterwards: the neutral face itself would come out without any emotion
 AVERAGE_S = 180.0  # of the average: what was seen earlier fades
 MAX_COUNTDOWN_S = 60
 MAX_FACES = 100
@@ -181,7 +179,7 @@ class Calibrator:
             return profile.apply(probabilities), True
         average = face.average.profile() if face.average else None
         if average is not None:
-            return average.apply(probabilities, AVERAGE_STRENGTH, AVERAGE_OFFSET), True
+            return average.apply(probabilities), True
         return probabilities, False
 
     def _add_to_average(self, face: _Face, probabilities: Probabilities) -> None:

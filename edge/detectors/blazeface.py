@@ -22,7 +22,7 @@ SIDE = 128  # pixels of the network's input
 GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell
 MIN_SCORE = 0.5
 MAX_IOU = 0.3  # boxes that overlap more are one face
-CROP = Crop(scale=1.16, down=-0.04)
+CROP = Crop(scale=1.07, down=-0.06)
 
 
 class BlazeFace(Detector):

@@ -1,0 +1,178 @@
+"""Measure the whole product on labelled pictures: accuracy with missed faces counted as wrong.
+
+python -m benchmarks.end_to_end --data data/life-dev/web data/life-dev/jaffe
+python -m benchmarks.end_to_end --data faces --model edge/models/*.tflite --peer /opt/fer/bin/python
+
+Each folder holds pictures of whole scenes in <emotion>/. The largest face of each picture is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure.calibration import by_person, held_out_accuracy
+from benchmarks.measure.labelled import (
+    PERSON,
+    LabelledPicture,
+    detect_largest,
+    is_correct,
+    labelled_pictures,
+    read_faces,
+)
+from benchmarks.measure.peer_readings import read_with_peer
+from benchmarks.report.blocks import Table, plain
+from edge.arguments import ArgumentParser
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
+from edge.detector import DETECTORS, open_detector
+from edge.errors import exit_status
+from edge.files import check_writable, write_json
+from edge.labels import EMOTIONS
+from edge.values import Probabilities
+from train.metrics import wilson
+from train.progress import progress
+
+TAKES_BLAZEFACE = ("blazeface", "mediapipe")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Hold the figures of one set, detector and model; accuracies count missed faces as wrong."""
+
+    data: str
+    detector: str
+    model: str
+    pictures: int
+    found: int
+    accuracy: float
+    accuracy_ci95: tuple[float, float]
+    mean_recall: float
+    people: int = 0  # with a neutral picture and others
+    people_accuracy: float | None = None  # mean over these people
+    calibrated: float | None = None  # the same, corrected by one neutral picture
+    averaged: float | None = None  # the same, corrected by the mean of all of a person's pictures
+    calibrated_held_out: float | None = None  # strength and offset chosen on the other people
+    best_calibration: tuple[float, float] | None = None
+    averaged_held_out: float | None = None
+    best_average: tuple[float, float] | None = None
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = ArgumentParser("python -m benchmarks.end_to_end", __doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with pictures in <emotion>/")
+    parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"])
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
+    parser.add_argument("--model", type=Path, nargs="+", default=[SHIPPED], metavar="FILE")
+    parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer, to read the same pictures")
+    parser.add_argument("--person", default=PERSON, metavar="REGEX", help="whose group names the person in a file name")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures too")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return exit_status(lambda: end_to_end(args))
+
+
+def end_to_end(args: argparse.Namespace) -> int:
+    """Measure all sets, detectors and models; print a table."""
+    if args.out is not None:
+        check_writable(args.out)
+    rows: list[Row] = []
+    for folder in args.data:
+        pictures = labelled_pictures(folder, args.person)
+        for detector in args.detector:
+            model = args.detector_model if detector in TAKES_BLAZEFACE else None
+            rows += _measure(folder.name, pictures, detector, model, args.model)
+        if args.peer:
+            rows.append(make_row(folder.name, "haar (fer's)", "fer", pictures, read_with_peer(args.peer, pictures)))
+    print(plain(table(rows)))
+    if args.out is not None:
+        write_json(args.out, [asdict(row) for row in rows])
+    return 0
+
+
+def _measure(
+    data: str, pictures: Sequence[LabelledPicture], name: str, detector_model: Path | None, models: Sequence[Path]
+) -> list[Row]:
+    """Detect once, classify with each model."""
+    rows = []
+    with progress() as stage:
+        detector = open_detector(name, detector_model)
+        faces = detect_largest(detector, pictures, stage(f"{data}: {name}", len(pictures)))
+        detector.close()
+        done = stage(f"{data}: models", len(models))
+        for model in models:
+            probabilities = read_faces(Classifier(open_backend(model)), faces)
+            rows.append(make_row(data, name, model.name, pictures, probabilities))
+            done()
+    return rows
+
+
+def make_row(
+    data: str, detector: str, model: str, pictures: Sequence[LabelledPicture], probabilities: Probabilities
+) -> Row:
+    """Return the figures of probabilities [n, 7]; a row of zeros is a missed face."""
+    labels = np.array([picture.label for picture in pictures])
+    correct = is_correct(labels, probabilities)
+    recalls = [correct[labels == i].mean() for i in range(len(EMOTIONS)) if (labels == i).any()]
+    row = Row(
+        data=data,
+        detector=detector,
+        model=model,
+        pictures=len(pictures),
+        found=int((probabilities.max(axis=1) > 0).sum()),
+        accuracy=float(correct.mean()),
+        accuracy_ci95=wilson(int(correct.sum()), len(correct)),
+        mean_recall=float(np.mean(recalls)),
+    )
+    people = by_person(pictures, probabilities)
+    if len(people) < 2:
+        return row
+    calibrated, best_calibration = held_out_accuracy(people, "calibrated_accuracy")
+    averaged, best_average = held_out_accuracy(people, "averaged_accuracy")
+    values = asdict(row) | {
+        "people": len(people),
+        "people_accuracy": float(np.mean([person.accuracy() for person in people])),
+        "calibrated": float(np.mean([person.calibrated_accuracy() for person in people])),
+        "averaged": float(np.mean([person.averaged_accuracy() for person in people])),
+        "calibrated_held_out": calibrated,
+        "best_calibration": best_calibration,
+        "averaged_held_out": averaged,
+        "best_average": best_average,
+    }
+    return Row(**values)
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return the table that is printed."""
+    head = ["data", "detector", "model", "faces found", "accuracy (95%)", "mean recall"]
+    head += ["people", "their accuracy", "calibrated", "average", "calibrated, chosen on others", "average, likewise"]
+    cells = []
+    for row in rows:
+        low, high = row.accuracy_ci95
+        line = [row.data, row.detector, row.model, f"{row.found} of {row.pictures}"]
+        line += [f"{row.accuracy:.1%} ({low:.1%} to {high:.1%})", f"{row.mean_recall:.3f}"]
+        line += [str(row.people) if row.people else "-"]
+        line += [_percent(value) for value in (row.people_accuracy, row.calibrated, row.averaged)]
+        line.append(_percent(row.calibrated_held_out) + _pair(row.best_calibration))
+        line.append(_percent(row.averaged_held_out) + _pair(row.best_average))
+        cells.append(line)
+    return Table(head, cells)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _pair(pair: tuple[float, float] | None) -> str:
+    return "" if pair is None else f" (best {pair[0]:g}, {pair[1]:g})"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

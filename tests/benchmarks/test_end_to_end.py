@@ -1,0 +1,84 @@
+"""Measure the whole product on labelled pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import crops, end_to_end
+from benchmarks.measure.calibration import PersonPictures, by_person, held_out_accuracy
+from benchmarks.measure.labelled import LabelledPicture, is_correct, labelled_pictures
+from edge.labels import EMOTIONS
+from edge.opencv import cv2
+from edge.sources.demo import PHOTOGRAPH
+
+NEUTRAL, SAD, HAPPY = (EMOTIONS.index(emotion) for emotion in ("neutral", "sad", "happy"))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Label the astronaut happy, a picture without a face sad."""
+    folder = tmp_path / "pictures"
+    for emotion in ("Happiness", "sad", "other things"):
+        (folder / emotion).mkdir(parents=True)
+    shutil.copy(PHOTOGRAPH, folder / "Happiness")
+    cv2.imwrite(str(folder / "sad" / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
+    return folder
+
+
+def test_a_missed_face_counts_as_wrong(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "figures.json"
+    assert end_to_end.main(["--data", str(pictures), "--detector", "yunet", "--out", str(out)]) == 0
+    (row,) = json.loads(out.read_text())
+    assert (row["pictures"], row["found"], row["accuracy"], row["mean_recall"]) == (2, 1, 0.5, 0.5)
+    assert "1 of 2" in capsys.readouterr().out
+
+
+def test_a_folder_without_classes_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert end_to_end.main(["--data", str(tmp_path)]) == 2
+    assert "expected folders angry" in capsys.readouterr().err
+
+
+def test_crops_are_measured(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert crops.main(["--data", str(pictures), "--detector", "yunet"]) == 0
+    assert "yunet: 1 of 2 faces found" in capsys.readouterr().out
+
+
+def test_a_row_of_zeros_names_nothing() -> None:
+    probabilities = np.zeros((2, 7), np.float32)
+    probabilities[1, 0] = 1
+    assert is_correct(np.array([0, 0]), probabilities).tolist() == [False, True]
+
+
+def test_people_are_told_by_their_files(tmp_path: Path) -> None:
+    (tmp_path / "neutral").mkdir()
+    (tmp_path / "neutral" / "KA.NE1.26.tiff").touch()
+    assert [picture.person for picture in labelled_pictures(tmp_path)] == ["KA"]
+
+
+def test_calibration_helps_people_who_look_sad_at_rest() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.array([NEUTRAL, NEUTRAL, SAD, HAPPY] * 3)
+    pictures = []
+    rows = []
+    for person in ("AA", "BB", "CC"):
+        logits = rng.normal(0, 0.3, (len(labels), 7)) + 3 * np.eye(7)[labels]
+        logits[:, SAD] += 4  # a bias of this kind of face
+        rows.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+        pictures += [LabelledPicture(Path(person), int(label), person) for label in labels]
+    people = by_person(pictures, np.concatenate(rows).astype(np.float32))
+    before = np.mean([person.accuracy() for person in people])
+    after, _ = held_out_accuracy(people, "calibrated_accuracy")
+    assert before < 0.5
+    assert after > 0.9
+
+
+def test_the_picture_that_calibrates_is_left_out() -> None:
+    labels = np.array([NEUTRAL, HAPPY])
+    probabilities = np.full((2, 7), 0.05, np.float32)
+    probabilities[0, SAD] = probabilities[1, HAPPY] = 0.7
+    assert PersonPictures("AA", labels, probabilities).calibrated_accuracy() == 1.0
