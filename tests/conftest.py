@@ -1,4 +1,4 @@
-"""What the tests share: real faces where ../shared has them, drawn ones everywhere, and the shipped model."""
+"""Provide what tests share: real faces if ../shared has them, drawn ones everywhere, and a small trained model."""
 
 from __future__ import annotations
 
@@ -14,32 +14,42 @@ from edge.opencv import cv2
 ROOT = Path(__file__).resolve().parents[1]
 TINY_EPOCHS = 6
 SHARED = ROOT.parent / "shared"
+TRAINING_FACES_KEPT = 60  # of each emotion, by public_test
+SLOW_FIXTURES = {"exported", "public_test", "tiny_run"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects tests by their markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a trained or exported model, or the whole data set, as slow."""
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
 
 
 def shared(name: str) -> Path:
-    """A path below ../shared; skips the test where it is not there."""
+    """Return a path below ../shared; skip the test if it is missing."""
     path = SHARED / name
     if not path.exists():
-        pytest.skip(f"needs {name} of the data beside the checkout, which a plain clone does not have")
+        pytest.skip(f"needs {name} of the data next to the checkout, which a plain clone does not have")
     return path
 
 
 @pytest.fixture(scope="session")
 def public_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """FER-2013's PublicTest faces and some of Training's, unpacked."""
+    """Return a folder with FER-2013's PublicTest faces and some of Training's."""
     folder = tmp_path_factory.mktemp("fer2013")
     counts: dict[str, int] = {}
     with tarfile.open(shared("data/fer2013.tar.xz")) as archive:
         for member in archive:
             parent = str(Path(member.name).parent)
             counts[parent] = counts.get(parent, 0) + 1
-            if member.isfile() and ("/test/" in member.name or counts[parent] <= 60):
+            if member.isfile() and ("/test/" in member.name or counts[parent] <= TRAINING_FACES_KEPT):
                 archive.extract(member, folder, filter="data")
     return folder / "fer2013"
 
 
 def drawn_face(label: int, seed: int) -> np.ndarray:
-    """A 48x48 grey picture that tells its label by the number and place of its strokes: quick to learn, no face."""
+    """Return a 48x48 grey image whose strokes show its label by number and place: easy to learn, no face."""
     rng = np.random.default_rng([label, seed])
     image = rng.normal(120, 12, (48, 48)).clip(0, 255).astype(np.uint8)
     for stroke in range(label + 1):
@@ -48,25 +58,26 @@ def drawn_face(label: int, seed: int) -> np.ndarray:
 
 
 def draw_data_set(folder: Path, train: int = 32, public: int = 4) -> Path:
-    """Class folders with so many drawn faces of each emotion."""
+    """Write class folders with this many drawn faces of each emotion, and return their root."""
     for split, prefix, count in (("train", "Training", train), ("test", "PublicTest", public)):
         for label, emotion in enumerate(EMOTIONS):
-            place = folder / split / emotion
-            place.mkdir(parents=True)
+            class_folder = folder / split / emotion
+            class_folder.mkdir(parents=True)
             for i in range(count):
                 seed = i if split == "train" else 1000 + i
-                cv2.imwrite(str(place / f"{prefix}_{100 * label + i}.png"), drawn_face(label, seed))
+                cv2.imwrite(str(class_folder / f"{prefix}_{100 * label + i}.png"), drawn_face(label, seed))
     return folder
 
 
 @pytest.fixture(scope="session")
 def drawn_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data set of drawn faces: 32 training faces and 4 PublicTest faces of each emotion."""
     return draw_data_set(tmp_path_factory.mktemp("drawn") / "data")
 
 
 @pytest.fixture(scope="session")
 def tiny_run(drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run on drawn faces at 32 pixels, from scratch."""
+    """Return a finished run on drawn faces at 32 pixels, from scratch."""
     from train.__main__ import main
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
@@ -76,7 +87,7 @@ def tiny_run(drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def exported(tiny_run: Path, drawn_data: Path) -> dict[str, Path]:
-    """The tiny run in every form."""
+    """Return the tiny run's exported files in every format and precision, by name."""
     from export import onnx, tflite
 
     common = ["--model", str(tiny_run / "model.keras"), "--data", str(drawn_data), "--calibration-faces", "84"]
@@ -87,7 +98,9 @@ def exported(tiny_run: Path, drawn_data: Path) -> dict[str, Path]:
 
 
 def tiny_arguments(data: Path) -> list[str]:
+    """Return the arguments of `python -m train` for a run of seconds."""
     arguments = (
-        f"--arch cnn --weights none --size 32 --epochs {TINY_EPOCHS} --head-epochs 2 --batch 16 --mix 0.3 --average 0.1"
+        f"--arch cnn --weights none --size 32 --epochs {TINY_EPOCHS} --head-epochs 2 "
+        "--batch-size 16 --mix 0.3 --ema 0.1"
     )
     return ["--data", str(data), *arguments.split()]

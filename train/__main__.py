@@ -1,190 +1,151 @@
-"""Train a facial-emotion classifier.
+"""Train a facial-emotion classifier on FER-2013.
 
 python -m train --data data/fer2013
-python -m train --data data/fer2013 --weights mobilenet_v2_no_top.weights.h5 --out runs/mine
+python -m train --data data/fer2013 --soft-labels ferplus.csv --label-smoothing 0 --out runs/votes
+python -m train --data data/fer2013 --seeds 0 1 2 --out runs/mine          (runs/mine-seed0, ...)
 python -m train --resume --out runs/mine
+
+The epoch is chosen on a held-out tenth of Training; python -m train.evaluate reports on PublicTest.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from edge.arguments import ArgumentParser, fraction, positive, share, whole
 from edge.errors import OutputError, UsageError, exit_status
 from edge.files import write_json
+from train.data import SPLITS, FaceSet, load, train_val_split
 from train.extras import require, require_keras
-from train.runs import Recipe
+from train.options import Options, parse_args
+from train.recipe import Recipe, read_recipe
+from train.runs import RUNS, read_history
 
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = ArgumentParser("python -m train", __doc__)
-    parser.add_argument("--data", default="data/fer2013", help="folder of faces, or fer2013.csv")
-    parser.add_argument(
-        "--strict", action="store_true", help="end at a damaged picture or row, where else it is skipped"
-    )
-    parser.add_argument(
-        "--drop-duplicates",
-        action="store_true",
-        help="leave out training faces that are test faces too, or nearly so",
-    )
-    network = parser.add_argument_group("network")
-    network.add_argument("--arch", default=Recipe.arch, help="mobilenet_v2, mobilenet, resnet50_v2, vgg16 or cnn")
-    network.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
-    network.add_argument(
-        "--weights",
-        default=Recipe.weights,
-        help="imagenet, none, a no-top weights file, or a .keras model of the same network to go on from",
-    )
-    network.add_argument("--width", type=positive, default=Recipe.width, help="share of the filters; of the mobilenets")
-    network.add_argument(
-        "--head", choices=["pooled", "flatten"], default=Recipe.head, help="what becomes of the last map"
-    )
-    network.add_argument("--dense", type=whole(0), default=Recipe.dense, help="hidden units of the head, 0 for none")
-    network.add_argument("--dropout", type=fraction, default=Recipe.dropout, help="before the last layer")
-    schedule = parser.add_argument_group("schedule")
-    schedule.add_argument("--epochs", type=whole(1), default=Recipe.epochs, help="in all, the head's included")
-    schedule.add_argument(
-        "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="of these, on a frozen backbone"
-    )
-    schedule.add_argument("--batch", type=whole(1), default=Recipe.batch, help="faces a step")
-    schedule.add_argument("--rate", type=positive, default=Recipe.rate, help="highest learning rate")
-    schedule.add_argument("--final-rate", type=positive, default=Recipe.final_rate, help="learning rate at the end")
-    schedule.add_argument(
-        "--schedule",
-        choices=["cosine", "plateau"],
-        default=Recipe.schedule,
-        help="from one to the other, or halved after three epochs without a better one",
-    )
-    schedule.add_argument(
-        "--patience",
-        type=whole(0),
-        default=Recipe.patience,
-        help="end after so many epochs without a better one, 0: never",
-    )
-    schedule.add_argument(
-        "--average",
-        type=fraction,
-        default=Recipe.average,
-        help="average the weights over the epochs: what the old average counts after each; 0 for none",
-    )
-    learning = parser.add_argument_group("what is learnt")
-    learning.add_argument("--mix", type=share, default=Recipe.mix, help="share of batches mixed by MixUp or CutMix")
-    learning.add_argument(
-        "--balance",
-        choices=["none", "weights", "sampling"],
-        default=Recipe.balance,
-        help="rare emotions count more, or come as often as the others",
-    )
-    learning.add_argument(
-        "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of the label spread evenly"
-    )
-    learning.add_argument(
-        "--symmetric",
-        type=share,
-        default=Recipe.symmetric,
-        help="weight of the reverse cross-entropy, which wrong labels move less",
-    )
-    learning.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="AdamW's")
-    learning.add_argument(
-        "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="table of annotators' votes, such as FER+'s"
-    )
-    learning.add_argument(
-        "--votes",
-        choices=["labels", "posterior"],
-        default=Recipe.votes,
-        help="of --soft-labels: as they are in place of labels, or half the label and half P(label | votes)",
-    )
-    learning.add_argument(
-        "--teacher",
-        dest="teachers",
-        nargs="+",
-        default=Recipe.teachers,
-        metavar="FILE",
-        help="trained models to learn from as well, .keras, .tflite or .onnx; of several, the mean",
-    )
-    learning.add_argument("--temperature", type=positive, default=Recipe.temperature, help="of teacher and pupil")
-    learning.add_argument(
-        "--teacher-weight", type=share, default=Recipe.teacher_weight, help="of the teacher; the labels have the rest"
-    )
-    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=Recipe.seed, help="of every random choice")
-    parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well")
-    parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, by its own recipe")
-    args = parser.parse_args(argv)
-    args.given = [name for name in Recipe.__dataclass_fields__ if getattr(args, name) != parser.get_default(name)]
-    if args.head_epochs > args.epochs and not args.resume:
-        parser.error(f"--head-epochs {args.head_epochs} must not exceed --epochs {args.epochs}")
-    if args.votes != Recipe.votes and not (args.soft_labels or args.resume):
-        parser.error(f"--votes {args.votes} expects the table of them; add --soft-labels CSV")
-    return args
+if TYPE_CHECKING:
+    from train.workers import Team
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_status(lambda: train(args))
+    options = parse_args(__doc__, argv)
+    return exit_status(lambda: train(options))
 
 
-def train(args: argparse.Namespace) -> int:
-    """The story of a run: data, model, epochs, verdict."""
+def train(options: Options) -> int:
+    """Run the training of every seed, and print their mean and standard deviation if there are several."""
     for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
-        require(module, package, "train")  # now, and not when the training is done
+        require(module, package, "train")  # now, not after hours of training
     require_keras()
-    from train import data, fit, plots, runs, workers
-    from train.duplicates import without_copies
-    from train.evaluate import judge
-    from train.predict import predict
+    import keras
 
-    if args.out is None and "TF_CONFIG" in os.environ:
-        raise UsageError("several workers expect one run folder that all of them see; add --out runs/NAME")
-    team = workers.team()
-    if args.resume:
-        if args.out is None:
-            raise UsageError("--resume expects the run to go on with; add --out runs/NAME")
-        folder, recipe = args.out, runs.read_recipe(args.out)
-        if args.given:
-            raise UsageError(
-                f"--resume goes on by the run's own recipe, found also {', '.join(args.given)}: leave it out"
-            )
-    else:
-        folder = args.out or Path("runs") / f"{args.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
-        recipe = runs.Recipe(**{name: getattr(args, name) for name in runs.Recipe.__dataclass_fields__})
-        recipe = replace(recipe, teachers=tuple(recipe.teachers))
-        if team.chief and (folder / "recipe.json").exists():
-            raise OutputError(f"{folder} already holds a run; choose another --out, or add --resume")
+    from train import workers
+    from train.evaluation import summarize_seeds
 
+    if options.out is None and "TF_CONFIG" in os.environ:
+        raise UsageError("several workers need one run folder that all of them can read; add --out runs/NAME")
+    team = workers.connect()
+    runs = planned_runs(options, team.chief)
+    recipe = next(iter(runs.values()))
     if recipe.tensorboard:
         for package in ("tensorboard", "tensorflow"):  # Keras writes for it through TensorFlow
             require(package, package, "train")
+    training, validation = training_faces(recipe, options.strict)
+    results = []
+    for folder, recipe in runs.items():
+        if len(runs) > 1:
+            keras.utils.clear_session()  # frees the memory of the run before
+        print(
+            f"{len(training)} faces for training, {len(validation)} ({validation.split}) for choosing the epoch; "
+            f"run folder {folder}"
+        )
+        try:
+            result = train_run(training, validation, recipe, folder, team)
+        except KeyboardInterrupt:
+            _print_interruption(folder, options)
+            return 130
+        results += [result] if result else []
+    if len(results) > 1:
+        print(summarize_seeds(results))
+    return 0
+
+
+def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
+    """Return folder -> recipe of every run, one per seed.
+
+    Resumed runs have their own recipes; a seed that has not started has that of the others. Raises UsageError or
+    OutputError if the options and the folders contradict each other.
+    """
+    if options.resume and options.out is None:
+        raise UsageError("--resume expects the folder of the run to continue; add --out runs/NAME")
+    if options.resume and options.changed:
+        names = ", ".join("--" + name.replace("_", "-") for name in options.changed)
+        raise UsageError(f"--resume uses the run's own recipe, but {names} would change it; leave it out")
+    out = options.out or RUNS / f"{options.recipe.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folders = {out.with_name(f"{out.name}-seed{seed}"): seed for seed in options.seeds} or {out: options.recipe.seed}
+    started = [folder for folder in folders if (folder / "recipe.json").exists()]
+    if options.resume:
+        template = read_recipe(started[0] if started else next(iter(folders)))
+        return {
+            folder: read_recipe(folder) if folder in started else replace(template, seed=seed)
+            for folder, seed in folders.items()
+        }
+    if chief and started:
+        raise OutputError(f"{started[0]} already holds a run; choose another --out, or add --resume")
+    return {folder: replace(options.recipe, seed=seed) for folder, seed in folders.items()}
+
+
+def training_faces(recipe: Recipe, strict: bool) -> tuple[FaceSet, FaceSet]:
+    """Load the faces for training and those for choosing the epoch; other splits are only read to drop duplicates."""
+    from train.duplicates import without_copies
+
     path = Path(recipe.data)
-    faces = data.load(path, data.SPLITS, args.strict)
-    learn, choose = data.train_val_split(faces, path)
+    splits = SPLITS if recipe.drop_duplicates else ("train", recipe.validation)
+    faces = load(path, splits, strict)
+    training, validation = train_val_split(faces, path, recipe.validation)
     if recipe.drop_duplicates:
-        tests = [faces[split] for split in ("private", "test") if split in faces]
-        learn = without_copies(learn, [choose, *tests])
-    print(
-        f"{len(learn)} faces to learn from, {len(choose)} ({choose.split}) to choose the epoch on; run folder {folder}"
-    )
-    try:
-        history = fit.fit(learn, choose, recipe, folder, team, verbose=1 if sys.stdout.isatty() else 2)
-    except KeyboardInterrupt:
-        done = len(runs.read_history(folder))
-        hint = f"; go on with: python -m train --resume --out {folder}" if (folder / "recipe.json").exists() else ""
-        print(f"\ninterrupted after {done} epochs{hint}", file=sys.stderr)
-        return 130
+        tests = [own for split, own in faces.items() if split != "train"]
+        training = without_copies(training, [validation, *tests])
+    return training, validation
+
+
+def train_run(
+    training: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, team: Team
+) -> dict[str, Any] | None:
+    """Train one run, evaluate its best epoch on the validation faces, and return the metrics; None on other workers."""
+    from train import plots
+    from train.evaluation import evaluate_predictions, summarize_votes
+    from train.fit import fit
+    from train.predict import predict
+
+    history = fit(training, validation, recipe, folder, team, verbose=1 if sys.stdout.isatty() else 2)
     if not team.chief:
-        return 0
-    metrics = judge(choose, predict(folder / "model.keras", choose.images), learn)
+        return None
+    soft_labels = Path(recipe.soft_labels) if recipe.soft_labels else None
+    probabilities = predict(folder / "model.keras", validation.images)
+    metrics = evaluate_predictions(validation, probabilities, training, soft_labels)
     metrics["seconds"] = sum(row["seconds"] for row in history)
-    plots.curves(history, folder / "curves.png")
+    plots.curves(history, recipe, folder / "curves.png")
     write_json(folder / "metrics.json", metrics)
     low, high = metrics["accuracy_ci95"]
-    print(f"accuracy on {choose.split} {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  {folder}/model.keras")
-    return 0
+    print(
+        f"accuracy on {validation.split} {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  "
+        f"{folder / 'model.keras'}"
+    )
+    if "votes" in metrics:
+        print(summarize_votes(metrics["votes"]))
+    return metrics
+
+
+def _print_interruption(folder: Path, options: Options) -> None:
+    hint = ""
+    if (folder / "recipe.json").exists():
+        out = options.out if options.out and options.seeds else folder
+        seeds = f" --seeds {' '.join(map(str, options.seeds))}" if options.out and options.seeds else ""
+        hint = f"; continue with: python -m train --resume --out {out}{seeds}"
+    print(f"\ninterrupted after {len(read_history(folder))} epochs{hint}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""FER-2013 -> faces with labels, split as the data set's authors split it (train.forms reads it).
+"""Load FER-2013 as faces with labels, in the splits of its authors (train.forms reads the files).
 
-The splits bear FER-2013's own names: `train` to learn from, `public` (PublicTest) to choose on, `private` (PrivateTest)
-to report on, once; `test` is both tests where nothing tells them apart.
+The splits are `train` (Training), `public` (PublicTest), `private` (PrivateTest), and `test` for test faces whose names
+do not tell which of the two tests they belong to. Epochs and hyperparameters are chosen on a held-out tenth of Training
+unless PublicTest is asked for (`--validation`); see train_val_split.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from edge.labels import EMOTIONS
 from edge.values import Image
 from train import forms
 
+DATA = Path("data/fer2013")  # where the README unpacks it
 SPLITS = ("train", "public", "private", "test")
-HELD_OUT, HELD_OUT_SHARE = "held-out", 0.1  # of the training faces, to choose on where there is no PublicTest
-NAMED = 3  # damaged faces that are named; all are counted
+HELD_OUT = "held-out"  # the name of the tenth of Training, as a split and as a choice of --validation
+VALIDATIONS = (HELD_OUT, "public")
+HELD_OUT_SHARE = 0.1  # of each emotion's training faces
+LISTED = 3  # damaged faces listed by name; all are counted
 
 
 @dataclass(frozen=True)
@@ -38,36 +42,34 @@ class FaceSet:
         return len(self.labels)
 
     def take(self, indices: npt.NDArray[np.int64]) -> FaceSet:
-        """The faces at these positions, in this order."""
+        """Return the faces at these indices, in this order."""
         return FaceSet(self.images[indices], self.labels[indices], tuple(self.names[i] for i in indices), self.split)
 
     def digests(self) -> list[bytes]:
-        """A hash a face over its pixels alone: equal pixels, equal digest."""
+        """Return a hash of each face's pixels: equal pixels, equal digest."""
         return [hashlib.sha1(image.tobytes()).digest() for image in self.images]
 
 
 def load(path: Path, splits: Iterable[str] = SPLITS, strict: bool = False) -> dict[str, FaceSet]:
-    """Read a data set; its form is found out by looking.
+    """Read the requested splits of a data set in any supported form; splits without faces are left out.
 
-    Returns only the splits asked for that have faces. Damaged pictures and rows are skipped, counted and named on
-    stderr. Raises DataError where there is no data set, where an emotion has no faces in a split and, if `strict`,
-    where anything is damaged.
+    Damaged images and rows are skipped, counted and listed on stderr. Raises DataError if there is no data set, if an
+    emotion has no faces in a split, and, if `strict`, if anything is damaged.
     """
-    wanted = set(splits)
-    found: dict[str, list[forms.Row]] = {}
+    rows: dict[str, list[forms.Row]] = {}
     damaged = []
-    for item in forms.read(path, wanted):
+    for item in forms.read(path, set(splits)):
         if isinstance(item, forms.Row):
-            found.setdefault(item.split, []).append(item)
+            rows.setdefault(item.split, []).append(item)
         elif strict:
-            raise DataError(f"damaged: {item.where}: {item.why}; take it away, or leave out --strict")
+            raise DataError(f"damaged: {item.location}: {item.reason}; remove it, or leave out --strict")
         else:
             damaged.append(item)
     if damaged:
-        named = "; ".join(f"{item.where}: {item.why}" for item in damaged[:NAMED])
-        more = f"; and {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
-        print(f"skipped {len(damaged)} damaged: {named}{more}", file=sys.stderr)
-    return {split: _face_set(found[split], split, path) for split in SPLITS if split in found}
+        listed = "; ".join(f"{item.location}: {item.reason}" for item in damaged[:LISTED])
+        more = f"; and {len(damaged) - LISTED} more" if len(damaged) > LISTED else ""
+        print(f"skipped {len(damaged)} damaged: {listed}{more}", file=sys.stderr)
+    return {split: _face_set(rows[split], split, path) for split in SPLITS if split in rows}
 
 
 def _face_set(rows: list[forms.Row], split: str, path: Path) -> FaceSet:
@@ -79,36 +81,43 @@ def _face_set(rows: list[forms.Row], split: str, path: Path) -> FaceSet:
 
 
 def split_of(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
-    """The split, or a DataError that says what is there instead."""
+    """Return a split; DataError lists the splits of the data set if it is not among them."""
     if split not in faces:
         raise DataError(f"expected faces of the split '{split}' in {path}, found {', '.join(faces) or 'none'}")
     return faces[split]
 
 
-def train_val_split(faces: dict[str, FaceSet], path: Path) -> tuple[FaceSet, FaceSet]:
-    """The faces to learn from and those to choose on: PublicTest or, where there is none, a tenth of the training's.
+def train_val_split(faces: dict[str, FaceSet], path: Path, validation: str = HELD_OUT) -> tuple[FaceSet, FaceSet]:
+    """Return the training faces and the validation faces, which epochs and hyperparameters are chosen on.
 
-    That tenth is the same each time, has a tenth of each emotion, and no picture that is among the rest as well.
+    `held-out`: a tenth of each emotion's Training faces, the same every time. Copies of an image are on the same side.
+    `public`: all of Training, and PublicTest. Raises DataError if the data set lacks the splits.
     """
     train = split_of(faces, "train", path)
-    if "public" in faces:
-        return train, faces["public"]
-    held = np.zeros(len(train), dtype=bool)
+    if validation == "public":
+        return train, split_of(faces, "public", path)
+    held_out = np.zeros(len(train), dtype=bool)
     _, groups = np.unique(np.array(train.digests()), return_inverse=True)
     for label in range(len(EMOTIONS)):
-        own = np.unique(groups[train.labels == label])
-        chosen = np.random.default_rng(label).permutation(own)[: max(1, round(HELD_OUT_SHARE * len(own)))]
-        held |= np.isin(groups, chosen)
-    return train.take(np.flatnonzero(~held)), replace(train.take(np.flatnonzero(held)), split=HELD_OUT)
+        candidates = np.unique(groups[train.labels == label])
+        count = max(1, round(HELD_OUT_SHARE * len(candidates)))
+        held_out |= np.isin(groups, np.random.default_rng(label).permutation(candidates)[:count])
+    rest = train.take(np.flatnonzero(~held_out))
+    return rest, replace(train.take(np.flatnonzero(held_out)), split=HELD_OUT)
 
 
-def validation(path: Path) -> FaceSet:
-    """The faces to choose on, and to hold exported files against; see train_val_split."""
+def evaluation_split(faces: dict[str, FaceSet], path: Path) -> tuple[FaceSet, FaceSet]:
+    """Return the training faces and those to report on: PublicTest or, without it, the held-out tenth of Training."""
+    return train_val_split(faces, path, "public" if "public" in faces else HELD_OUT)
+
+
+def evaluation_faces(path: Path) -> FaceSet:
+    """Load the faces to report on, without reading Training if there is PublicTest; see evaluation_split."""
     faces = load(path, ("public",))
     return faces["public"] if faces else train_val_split(load(path, ("train",)), path)[1]
 
 
 def seen_in(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:
-    """Which faces are pixel for pixel in `other` too; bool [n]. FER-2013 has hundreds of these across its splits."""
-    known = set(other.digests())
-    return np.array([digest in known for digest in faces.digests()], dtype=bool)
+    """Return which faces are pixel for pixel in `other` too, bool [n]; FER-2013 has hundreds across its splits."""
+    digests = set(other.digests())
+    return np.array([digest in digests for digest in faces.digests()], dtype=bool)

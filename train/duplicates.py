@@ -1,4 +1,4 @@
-"""Pictures that are in a data set twice: pixel for pixel, or nearly so (other brightness, compression, mirrored).
+"""Find duplicates in a data set: pixel for pixel, or nearly so (other brightness or compression, mirrored).
 
 FER-2013 was gathered by image search: hundreds of its test faces are among its training faces too.
 """
@@ -14,16 +14,16 @@ import numpy.typing as npt
 from edge.opencv import cv2
 from edge.values import Floats, Image
 from train.data import FaceSet, seen_in
-from train.progress import Advance, nothing
+from train.progress import Advance, no_progress
 
-SIDE = 16  # pixels to which faces are brought to be compared
-ALIKE = 0.96  # correlation from which two are nearly the same picture: on FER-2013, below 0.94 other people come in
-BLOCK = 1024  # faces compared with all others at once: 32,000 of them are 130 MB of float32
+SIDE = 16  # pixels; faces are compared at this size
+THRESHOLD = 0.96  # correlation of near duplicates: on FER-2013, pairs below 0.94 begin to show different people
+BLOCK = 1024  # faces compared with all others at once: with 32,000 others 130 MB of float32
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two faces of a set, by their positions. `correlation` is 1 for the same pixels."""
+    """The indices of two faces of a set, the lower one first. `correlation` is 1 for the same pixels."""
 
     first: int
     second: int
@@ -35,8 +35,8 @@ class Pair:
         return self.correlation == 1.0
 
 
-def exact(faces: FaceSet) -> list[Pair]:
-    """Each face with the first one that has the same pixels."""
+def exact_duplicates(faces: FaceSet) -> list[Pair]:
+    """Return pairs of a face and the first one with the same pixels."""
     first: dict[bytes, int] = {}
     pairs = []
     for i, digest in enumerate(faces.digests()):
@@ -45,54 +45,59 @@ def exact(faces: FaceSet) -> list[Pair]:
     return pairs
 
 
-def near(faces: FaceSet, advance: Advance = nothing) -> list[Pair]:
-    """Pairs that look alike without being the same pixels, mirrored ones included; `advance` for each block."""
-    prints = _prints(faces.images)
-    sides = prints.reshape(-1, SIDE, SIDE)
-    same = {(pair.first, pair.second) for pair in exact(faces)}
-    found: dict[tuple[int, int], Pair] = {}
-    for mirrored, others in ((False, prints), (True, np.ascontiguousarray(sides[:, :, ::-1]).reshape(len(prints), -1))):
-        for pair in _alike(prints, others, mirrored, advance):
+def near_duplicates(faces: FaceSet, advance: Advance = no_progress) -> list[Pair]:
+    """Return pairs that look alike without the same pixels, mirrored ones included, the most alike first.
+
+    `advance` is called `block_count` times.
+    """
+    vectors = _vectors(faces.images)
+    mirrored_vectors = _vectors(_mirror(faces.images))
+    exact = {(pair.first, pair.second) for pair in exact_duplicates(faces)}
+    pairs: dict[tuple[int, int], Pair] = {}
+    for mirrored, others in ((False, vectors), (True, mirrored_vectors)):
+        for pair in _correlated(vectors, others, mirrored, advance):
             key = (pair.first, pair.second)
-            if key not in same and (key not in found or found[key].correlation < pair.correlation):
-                found[key] = pair
-    return sorted(found.values(), key=lambda pair: -pair.correlation)
+            if key not in exact and (key not in pairs or pairs[key].correlation < pair.correlation):
+                pairs[key] = pair
+    return sorted(pairs.values(), key=lambda pair: -pair.correlation)
 
 
-def copied(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:
-    """Which faces are in `other` too, exactly or nearly, mirrored or not; bool [n]."""
-    prints, others = _prints(faces.images), _prints(other.images)
-    mirrored = _prints(np.ascontiguousarray(faces.images[:, :, ::-1]))
-    found = seen_in(faces, other)
-    for start in range(0, len(others), BLOCK):
-        block = others[start : start + BLOCK].T
-        for kind in (prints, mirrored):
-            found |= (kind @ block).max(axis=1) >= ALIKE
-    return found
+def copied_from(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:
+    """Return which faces are in `other` too, exactly or nearly, mirrored or not; bool [n]."""
+    others = _vectors(other.images)
+    copied = seen_in(faces, other)
+    for vectors in (_vectors(faces.images), _vectors(_mirror(faces.images))):
+        for start in range(0, len(others), BLOCK):
+            copied |= (vectors @ others[start : start + BLOCK].T).max(axis=1) >= THRESHOLD
+    return copied
 
 
 def without_copies(faces: FaceSet, others: Sequence[FaceSet]) -> FaceSet:
-    """The faces that are in none of the others, exactly or nearly."""
-    kept = ~np.any([copied(faces, other) for other in others], axis=0)
+    """Return the faces that are in none of the others, exactly or nearly."""
+    kept = ~np.any([copied_from(faces, other) for other in others], axis=0)
     return faces.take(np.flatnonzero(kept))
 
 
-def blocks(count: int) -> int:
-    """How often `near` calls its `advance` for so many faces."""
-    return 2 * -(-count // BLOCK)
+def block_count(faces: int) -> int:
+    """Return how often near_duplicates calls `advance` for this number of faces."""
+    return 2 * -(-faces // BLOCK)
 
 
-def _alike(prints: Floats, others: Floats, mirrored: bool, advance: Advance) -> Iterator[Pair]:
-    for start in range(0, len(prints), BLOCK):
-        correlations = prints[start : start + BLOCK] @ others[start:].T  # each pair once: the earlier face first
-        for i, j in np.argwhere(correlations >= ALIKE):
+def _correlated(vectors: Floats, others: Floats, mirrored: bool, advance: Advance) -> Iterator[Pair]:
+    for start in range(0, len(vectors), BLOCK):
+        correlations = vectors[start : start + BLOCK] @ others[start:].T  # each pair once: the earlier face first
+        for i, j in np.argwhere(correlations >= THRESHOLD):
             if j > i:
                 yield Pair(int(start + i), int(start + j), min(float(correlations[i, j]), 1 - 1e-6), mirrored)
         advance()
 
 
-def _prints(images: Image) -> Floats:
-    """Each face as a unit vector of mean 0 [n, SIDE * SIDE]: products are correlations; 0 for a face of one grey."""
+def _mirror(images: Image) -> Image:
+    return np.ascontiguousarray(images[:, :, ::-1])
+
+
+def _vectors(images: Image) -> Floats:
+    """Return faces as unit vectors of mean 0, [n, SIDE * SIDE], whose products are correlations; 0 for a flat face."""
     small = np.stack([cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images])
     vectors = small.reshape(len(images), -1).astype(np.float32)
     vectors -= vectors.mean(axis=1, keepdims=True)

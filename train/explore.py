@@ -1,8 +1,8 @@
-"""Look at a data set before learning from it: who is in it, how often, and who is in it twice.
+"""Describe a data set before training on it: classes, samples, brightness and duplicates.
 
 python -m train.explore --data data/fer2013 --out report
 
-Writes explore.md, duplicates.csv and pictures: classes.png, samples.png, brightness.png, duplicates.png.
+Writes explore.md, duplicates.csv and plots: classes.png, samples.png, brightness.png, duplicates.png.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge.errors import DataError, exit_status
 from edge.files import atomic_write, check_writable
 from edge.labels import EMOTIONS
 from train import duplicates, plots
-from train.data import FaceSet, load
+from train.data import DATA, FaceSet, load
 from train.duplicates import Pair
 from train.extras import require
 from train.progress import progress
@@ -31,44 +31,45 @@ FILES = ("explore.md", "duplicates.csv", "classes.png", "samples.png", "brightne
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train.explore", __doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="folder of faces, or fer2013.csv")
-    parser.add_argument("--strict", action="store_true", help="end at a damaged picture or row, not skip it")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the report and its pictures")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of faces, or fer2013.csv")
+    parser.add_argument("--strict", action="store_true", help="stop at a damaged image or row in place of skipping it")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the report and its plots")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return exit_status(lambda: explore(args))
+    return exit_status(lambda: explore(args.data, args.out, args.strict))
 
 
-def explore(args: argparse.Namespace) -> int:
+def explore(path: Path, out: Path, strict: bool) -> int:
+    """Write the report on the data set at `path` to the folder `out`, and print it."""
     require("matplotlib", "matplotlib", "train")
     for name in FILES:
-        check_writable(args.out / name)
-    splits = load(args.data, strict=args.strict)
+        check_writable(out / name)
+    splits = load(path, strict=strict)
     if not splits:
-        raise DataError(f"expected faces in {args.data}, found none")
-    faces = _together(splits)
-    home = [split for split, own in splits.items() for _ in own.names]
+        raise DataError(f"expected faces in {path}, found none")
+    faces = _merge(splits)
+    split_names = [split for split, own in splits.items() for _ in own.names]
     with progress() as stage:
-        exact = duplicates.exact(faces)
-        near = duplicates.near(faces, stage("near duplicates", duplicates.blocks(len(faces))))
-    plots.classes(splits, args.out / "classes.png")
-    plots.samples(faces, args.out / "samples.png")
-    plots.brightness(faces, args.out / "brightness.png")
-    plots.pairs(faces, _across(near, home) or near, args.out / "duplicates.png")
-    _write_pairs(args.out / "duplicates.csv", [*exact, *near], faces, home)
-    text = _markdown(args.data, splits, faces, exact, near, home)
-    with atomic_write(args.out / "explore.md") as tmp:
+        exact = duplicates.exact_duplicates(faces)
+        near = duplicates.near_duplicates(faces, stage("near duplicates", duplicates.block_count(len(faces))))
+    plots.classes(splits, out / "classes.png")
+    plots.samples(faces, out / "samples.png")
+    plots.brightness(faces, out / "brightness.png")
+    plots.pairs(faces, _across_splits(near, split_names) or near, out / "duplicates.png")
+    _write_pairs(out / "duplicates.csv", [*exact, *near], faces, split_names)
+    text = _markdown(path, splits, faces, exact, near, split_names)
+    with atomic_write(out / "explore.md") as tmp:
         tmp.write_text(text, encoding="utf-8")
     print(text)
-    print(f"written: {', '.join(str(args.out / name) for name in FILES)}")
+    print(f"written: {', '.join(str(out / name) for name in FILES)}")
     return 0
 
 
-def _together(splits: dict[str, FaceSet]) -> FaceSet:
-    """All faces in one set, split after split."""
+def _merge(splits: dict[str, FaceSet]) -> FaceSet:
+    """Return all faces in one set, split after split."""
     parts = list(splits.values())
     return FaceSet(
         np.concatenate([part.images for part in parts]),
@@ -78,19 +79,21 @@ def _together(splits: dict[str, FaceSet]) -> FaceSet:
     )
 
 
-def _across(pairs: Sequence[Pair], home: Sequence[str]) -> list[Pair]:
-    return [pair for pair in pairs if home[pair.first] != home[pair.second]]
+def _across_splits(pairs: Sequence[Pair], split_names: Sequence[str]) -> list[Pair]:
+    return [pair for pair in pairs if split_names[pair.first] != split_names[pair.second]]
 
 
-def _write_pairs(path: Path, pairs: Sequence[Pair], faces: FaceSet, home: Sequence[str]) -> None:
+def _write_pairs(path: Path, pairs: Sequence[Pair], faces: FaceSet, split_names: Sequence[str]) -> None:
     with atomic_write(path) as tmp, tmp.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        sides = ("split", "name", "emotion")
-        writer.writerow([*sides, *(f"other_{side}" for side in sides), "kind", "correlation"])
+        columns = ("split", "name", "emotion")
+        writer.writerow([*columns, *(f"other_{column}" for column in columns), "kind", "correlation"])
         for pair in pairs:
             kind = "exact" if pair.exact else "mirrored" if pair.mirrored else "near"
-            one, other = ((home[i], faces.names[i], EMOTIONS[faces.labels[i]]) for i in (pair.first, pair.second))
-            writer.writerow([*one, *other, kind, f"{pair.correlation:.4f}"])
+            first, second = (
+                (split_names[i], faces.names[i], EMOTIONS[faces.labels[i]]) for i in (pair.first, pair.second)
+            )
+            writer.writerow([*first, *second, kind, f"{pair.correlation:.4f}"])
 
 
 def _markdown(
@@ -99,7 +102,7 @@ def _markdown(
     faces: FaceSet,
     exact: Sequence[Pair],
     near: Sequence[Pair],
-    home: Sequence[str],
+    split_names: Sequence[str],
 ) -> str:
     lines = [f"# {len(faces)} faces of `{path}`", "", "| emotion | " + " | ".join(splits) + " |"]
     lines.append("| --- |" + " --- |" * len(splits))
@@ -111,22 +114,22 @@ def _markdown(
     means = faces.images.mean(axis=(1, 2))
     flat = int((faces.images.std(axis=(1, 2)) < 1).sum())
     lines += ["", f"Mean grey of a face: {means.mean():.0f} of 255, between {means.min():.0f} and {means.max():.0f}."]
-    lines[-1] += f" {flat} pictures are one grey all over." if flat else ""
-    lines += ["", "## Twice in the set", ""]
-    lines += [_told("pixel for pixel", exact, faces, home), _told("nearly", near, faces, home)]
+    lines[-1] += f" {flat} images are a single grey." if flat else ""
+    lines += ["", "## Duplicates", ""]
+    lines += [_summary("pixel for pixel", exact, faces, split_names), _summary("nearly", near, faces, split_names)]
     lines += ["", "`python -m train --drop-duplicates` leaves out the training faces that are in another split too,"]
-    lines += ["exactly or nearly; `train.evaluate` reports accuracy with and without the faces that are in training."]
+    lines += ["exactly or nearly; `train.evaluate` reports accuracy with and without faces that are in training too."]
     return "\n".join(lines) + "\n"
 
 
-def _told(how: str, pairs: Sequence[Pair], faces: FaceSet, home: Sequence[str]) -> str:
-    """How many pairs, between which splits, and how often their labels differ."""
+def _summary(kind: str, pairs: Sequence[Pair], faces: FaceSet, split_names: Sequence[str]) -> str:
+    """Return the number of pairs, the splits they are in, and how often their labels differ."""
     if not pairs:
-        return f"- {how}: no pairs."
-    between = Counter(" and ".join(sorted({home[pair.first], home[pair.second]})) for pair in pairs)
-    listed = [f"{count} {'between' if ' and ' in where else 'within'} {where}" for where, count in between.items()]
-    unlike = sum(faces.labels[pair.first] != faces.labels[pair.second] for pair in pairs)
-    return f"- {how}: {len(pairs)} pairs ({', '.join(listed)}); {unlike} of them have two different labels."
+        return f"- {kind}: no pairs."
+    between = Counter(" and ".join(sorted({split_names[pair.first], split_names[pair.second]})) for pair in pairs)
+    listed = [f"{count} {'between' if ' and ' in names else 'within'} {names}" for names, count in between.items()]
+    conflicts = sum(faces.labels[pair.first] != faces.labels[pair.second] for pair in pairs)
+    return f"- {kind}: {len(pairs)} pairs ({', '.join(listed)}); {conflicts} of them have two different labels."
 
 
 if __name__ == "__main__":

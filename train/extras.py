@@ -1,4 +1,4 @@
-"""The packages beyond the lean profile, checked before anything long begins."""
+"""Check for optional packages before long work begins."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edge.quiet import quiet
 
 
 def require(module: str, package: str, extra: str) -> None:
-    """Raise MissingExtra unless `module` can be imported."""
+    """Raise MissingExtra unless `module` can be imported; `package` and `extra` are what pip calls it."""
     if importlib.util.find_spec(module) is None:
         raise MissingExtra(package, extra)
 
 
 def require_keras() -> None:
-    """Import Keras and wake its backend, without their chatter; MissingExtra where one of them is not installed."""
+    """Import Keras and start its backend without their log messages; MissingExtra if one is not installed."""
     require("keras", "keras", "train")
     if not any(importlib.util.find_spec(backend) for backend in ("tensorflow", "jax", "torch")):
         raise MissingExtra("tensorflow", "train")
@@ -24,5 +24,5 @@ def require_keras() -> None:
     with quiet():
         import keras
 
-        if "TF_CONFIG" not in os.environ:  # else no operation may come before the workers have found each other
-            keras.ops.zeros(1)  # the first operation looks for a GPU, and complains where there is none
+        if "TF_CONFIG" not in os.environ:  # with it, workers must connect before the first operation
+            keras.ops.zeros(1)  # the first operation searches for a GPU, and complains if there is none

@@ -1,4 +1,4 @@
-"""Two-phase training: the new head on a frozen backbone first, then all layers."""
+"""Train in two phases: the new head on a frozen backbone first, then all layers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import numpy as np
 from edge.errors import DataError, UsageError
 from edge.files import write_json
 from edge.values import Floats
-from train.augment import NONE, Augmentation
+from train.augment import Augmentation
 from train.batches import Batches
 from train.data import FaceSet
 from train.losses import Objective, label_accuracy
 from train.predict import predict_keras
+from train.recipe import OF_AVERAGE, Recipe
 from train.runs import (
     BACKBONE,
-    Recipe,
     checkpoint,
     load_model,
     read_arrays,
@@ -31,120 +31,145 @@ from train.runs import (
     write_arrays,
     write_history,
 )
+from train.targets import Validation, training_examples, validation_set
 from train.teachers import open_teacher
-from train.workers import Team, shared, synchronize
+from train.workers import Team, distributed, synchronize_batch_norm
 from train.zoo import build
 
-PLATEAU = 3  # epochs without a better one after which the rate is halved, where the schedule is that
+PLATEAU = 3  # epochs without improvement after which the plateau schedule halves the learning rate
 
 
 class RunFolder(keras.callbacks.Callback):
-    """Before every epoch: its random state. After it: a checkpoint first, then the history row that makes it count.
+    """Set an epoch's random state before it; validate and save after it, the checkpoint before the history row.
 
-    `best` is a model of the same layers that takes the weights that are judged and kept. Among workers all must write,
-    since that gathers what they counted; those that are not the chief do so in a folder that nobody keeps.
+    `best` is a model of the same layers that holds the weights to validate and keep. All workers must save, since that
+    gathers their states; workers that are not the chief save to a temporary folder.
     """
 
-    def __init__(self, folder: Path, batches: Batches, unseen: FaceSet, best: keras.Model, team: Team) -> None:
+    def __init__(self, folder: Path, batches: Batches, validation: Validation, best: keras.Model, team: Team) -> None:
         super().__init__()
-        self.folder, self.batches, self.unseen, self.recipe = folder, batches, unseen, batches.recipe
-        self.best, self.team = best, team
+        self.folder = folder
+        self.batches = batches
+        self.recipe = batches.recipe
+        self.validation = validation
+        self.best = best
+        self.team = team
         self.rows = read_history(folder)
         self.average = read_arrays(checkpoint(folder, len(self.rows), ".npz"))
         if not team.chief:
-            self._unkept = tempfile.TemporaryDirectory()
-            self.folder = Path(self._unkept.name)
+            self._temporary = tempfile.TemporaryDirectory()
+            self.folder = Path(self._temporary.name)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
         self.batches.epoch = epoch
-        # A checkpoint does not hold the dropout's random state: it follows from the epoch, so a resumed run is exact.
+        # Checkpoints do not hold the dropout's random state. It follows from the epoch, so a resumed run is exact.
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign([self.recipe.seed, epoch << 20])
         if self.recipe.schedule == "plateau" and epoch >= self.recipe.head_epochs:
-            self.model.optimizer.learning_rate = plateau_rate(self.rows, self.recipe)
+            self.model.optimizer.learning_rate = plateau_learning_rate(self.rows, self.recipe)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or {}).items()}}
-        row["seconds"] = round(time.perf_counter() - self.started, 1)
         weights = self.model.get_weights()
-        if self.recipe.average:
-            weights = self.average = self._blended(weights)
-            self.best.set_weights(weights)
-            guessed = predict_keras(self.best, self.unseen.images, eager=self.team.size > 1).argmax(axis=1)
-            row["val_accuracy_of_average"] = self.team.agreed((guessed == self.unseen.labels).mean())
-        earlier = max((old[self.recipe.chosen_by] for old in self.rows), default=0.0)
+        measures = self._validate(weights)
+        if self.recipe.ema:
+            self.average = self._update_average(weights)
+            measures |= {name + OF_AVERAGE: value for name, value in self._validate(self.average).items()}
+        if logs is not None:
+            logs.update(measures)  # for the callbacks that print and plot
+        row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or measures).items()}}
+        row["seconds"] = round(time.perf_counter() - self.started, 1)
+        score = self.recipe.selection_score
+        improved = score(row) > max((score(earlier) for earlier in self.rows), default=-np.inf)
         self.rows.append(row)
-        self._write(epoch, weights, better=row[self.recipe.chosen_by] > earlier)
+        self._save(epoch, improved)
         self.model.stop_training = should_stop_early(self.rows, self.recipe)
 
-    def _write(self, epoch: int, weights: list[Floats], better: bool) -> None:
+    def _validate(self, weights: list[Floats]) -> dict[str, float]:
+        """Return the validation measures of these weights, which `best` holds afterwards."""
+        self.best.set_weights(weights)
+        probabilities = predict_keras(self.best, self.validation.faces.images, eager=self.team.size > 1)
+        measures = self.validation.measure(probabilities)
+        return {name: self.team.mean(value) for name, value in measures.items()}
+
+    def _update_average(self, weights: list[Floats]) -> list[Floats]:
+        """Return the moving average over the epochs of all weights, batch norm statistics included."""
+        decay = self.recipe.ema if self.average else 0.0
+        return [decay * old + (1 - decay) * new for old, new in zip(self.average or weights, weights, strict=True)]
+
+    def _save(self, epoch: int, improved: bool) -> None:
         save_model(self.model, checkpoint(self.folder, epoch + 1))
-        if self.recipe.average:
+        if self.recipe.ema:
             write_arrays(checkpoint(self.folder, epoch + 1, ".npz"), self.average)
-        if better:
-            self.best.set_weights(weights)
+        if improved:
             save_model(self.best, self.folder / "model.keras")
         write_history(self.folder, self.rows)
         for suffix in (".keras", ".npz"):
             checkpoint(self.folder, epoch, suffix).unlink(missing_ok=True)
 
-    def _blended(self, last: list[Floats]) -> list[Floats]:
-        """Exponential moving average over the epochs of every weight, the batch norms' statistics included."""
-        old = self.recipe.average if self.average else 0.0
-        return [old * a + (1 - old) * b for a, b in zip(self.average or last, last, strict=True)]
-
 
 def fit(
     train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, team: Team, verbose: int = 1
 ) -> list[dict[str, float]]:
-    """Train, or go on with, the run in `folder`; returns the history. Afterwards `folder`/model.keras is the best."""
-    if len(train) < recipe.batch:
-        raise DataError(f"expected at least one batch of {recipe.batch} training faces, found {len(train)}")
-    if recipe.batch % team.size:
-        raise UsageError(f"expected a --batch that {team.size} workers can share, found {recipe.batch}")
+    """Train a new run or continue the one in `folder`, and return its history; model.keras there is the best epoch.
+
+    Raises DataError or UsageError if the faces or the workers do not fit the batch size.
+    """
+    examples = training_examples(train, recipe)
+    if len(examples) < recipe.batch_size:
+        raise DataError(f"expected at least one batch of {recipe.batch_size} training faces, found {len(examples)}")
+    if recipe.batch_size % team.size:
+        raise UsageError(f"expected a --batch-size divisible by {team.size} workers, found {recipe.batch_size}")
     keras.utils.set_random_seed(recipe.seed)
     teachers = [open_teacher(Path(path), eager=team.size > 1) for path in recipe.teachers]
+    batches = Batches(examples, recipe, Augmentation(), teachers, parts=team.size)
+    measured = validation_set(validation, recipe)
     done = len(read_history(folder))
     with team.scope():
         model = load_model(checkpoint(folder, done), compiled=True) if done else new_model(recipe)
-    optimizer, best = model.optimizer if done else None, keras.models.clone_model(model)
-    synchronize(best, False)  # a checkpoint of several workers says so
+    optimizer = model.optimizer if done else None
+    best = keras.models.clone_model(model)
+    synchronize_batch_norm(best, False)  # the checkpoint of several workers has it on
     if team.size > 1:
-        model = shared(model)
-    batches = Batches(train, recipe, Augmentation(), teachers, parts=team.size)
-    unseen = Batches(validation, recipe, NONE)
+        model = distributed(model)
     if team.chief and not done:
         write_json(folder / "recipe.json", asdict(recipe))
-    run = RunFolder(folder, batches, validation, best, team)
-    callbacks: list[keras.callbacks.Callback] = [run]
-    if recipe.tensorboard and team.chief:
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+    run = RunFolder(folder, batches, measured, best, team)
     with team.scope():
-        for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
-            if done >= last or first == last or should_stop_early(run.rows, recipe):
-                continue
-            frozen = first < recipe.head_epochs
-            if done <= first:  # else the checkpoint's optimizer goes on
-                optimizer = keras.optimizers.AdamW(
-                    _rate(recipe, len(batches), last - first, frozen), weight_decay=recipe.weight_decay
-                )
-            model.get_layer(BACKBONE).trainable = not frozen
-            compile_model(model, recipe, optimizer)
-            model.fit(
-                batches,
-                validation_data=unseen,
-                shuffle=False,  # Batches does
-                initial_epoch=max(done, first),
-                epochs=last,
-                callbacks=callbacks,
-                verbose=verbose,
-            )
+        _fit_phases(model, optimizer, run, done, verbose)
     return run.rows
 
 
+def _fit_phases(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | None, run: RunFolder, done: int, verbose: int
+) -> None:
+    """Train the head, then all layers; `done` epochs are finished, the last of them with `optimizer`."""
+    recipe = run.recipe
+    callbacks: list[keras.callbacks.Callback] = [run]
+    if recipe.tensorboard and run.team.chief:
+        callbacks.append(keras.callbacks.TensorBoard(run.folder / "tensorboard"))
+    for first, last in ((0, recipe.head_epochs), (recipe.head_epochs, recipe.epochs)):
+        if done >= last or first == last or should_stop_early(run.rows, recipe):
+            continue
+        frozen = first < recipe.head_epochs
+        if done <= first:  # else the checkpoint's optimizer continues
+            learning_rate = _learning_rate(recipe, len(run.batches), last - first, frozen)
+            optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay)
+        model.get_layer(BACKBONE).trainable = not frozen
+        compile_model(model, recipe, optimizer)
+        model.fit(
+            run.batches,
+            shuffle=False,  # Batches does
+            initial_epoch=max(done, first),
+            epochs=last,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+
+
 def new_model(recipe: Recipe) -> keras.Model:
+    """Build the recipe's network with its initial weights."""
     return build(
         recipe.arch,
         recipe.size,
@@ -157,39 +182,44 @@ def new_model(recipe: Recipe) -> keras.Model:
 
 
 def compile_model(model: keras.Model, recipe: Recipe, optimizer: keras.optimizers.Optimizer) -> None:
-    """With the recipe's loss."""
-    loss = Objective(
-        recipe.label_smoothing, recipe.symmetric, recipe.teacher_weight if recipe.teachers else 0.0, recipe.temperature
-    )
+    """Compile a model with the recipe's loss."""
+    teacher_weight = recipe.teacher_weight if recipe.teachers else 0.0
+    loss = Objective(recipe.label_smoothing, recipe.reverse_ce, teacher_weight, recipe.temperature)
     accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
     model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
 
 
-def _rate(recipe: Recipe, steps: int, epochs: int, frozen: bool) -> Any:
-    """Of the head alone: the highest. Cosine: up in one epoch, then down to the final rate. Plateau: see RunFolder."""
+def _learning_rate(recipe: Recipe, steps: int, epochs: int, frozen: bool) -> Any:
+    """Return the schedule of a phase: cosine with one epoch of warm-up, else the highest learning rate.
+
+    The head is trained at the highest one; RunFolder lowers it on plateaus.
+    """
     if frozen or recipe.schedule != "cosine":
-        return recipe.rate
+        return recipe.learning_rate
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
-        warmup_target=recipe.rate,
+        warmup_target=recipe.learning_rate,
         warmup_steps=steps,
         decay_steps=max(1, steps * (epochs - 1)),
-        alpha=recipe.final_rate / recipe.rate,
+        alpha=recipe.final_learning_rate / recipe.learning_rate,
     )
 
 
-def plateau_rate(rows: Sequence[dict[str, float]], recipe: Recipe) -> float:
-    """The rate of the next epoch, by the history: halved after each PLATEAU epochs without a better one."""
-    rate, best, since = recipe.rate, 0.0, 0
-    for row in rows[recipe.head_epochs :]:
-        since = 0 if row[recipe.chosen_by] > best else since + 1
-        best = max(best, row[recipe.chosen_by])
-        if since == PLATEAU:
-            rate, since = max(rate / 2, recipe.final_rate), 0
-    return rate
+def plateau_learning_rate(rows: Sequence[dict[str, float]], recipe: Recipe) -> float:
+    """Return the next epoch's learning rate: halved after each PLATEAU epochs of fine-tuning without improvement."""
+    learning_rate = recipe.learning_rate
+    best = -np.inf
+    stale = 0
+    for score in map(recipe.selection_score, rows[recipe.head_epochs :]):
+        stale = 0 if score > best else stale + 1
+        best = max(best, score)
+        if stale == PLATEAU:
+            learning_rate = max(learning_rate / 2, recipe.final_learning_rate)
+            stale = 0
+    return learning_rate
 
 
 def should_stop_early(rows: Sequence[dict[str, float]], recipe: Recipe) -> bool:
-    """Whether the last `patience` epochs of fine-tuning were all no better than one before them."""
-    values = [row[recipe.chosen_by] for row in rows[recipe.head_epochs :]]
-    return bool(recipe.patience) and len(values) - 1 - int(np.argmax(values or [0])) >= recipe.patience
+    """Return whether the last `patience` epochs of fine-tuning were no better than one before them."""
+    scores = [recipe.selection_score(row) for row in rows[recipe.head_epochs :]]
+    return bool(recipe.patience) and len(scores) - 1 - int(np.argmax(scores or [0])) >= recipe.patience

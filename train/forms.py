@@ -1,13 +1,13 @@
-"""FER-2013 in every form in which people hold it, found out by looking: a face at a time, or why there is none.
+"""Read FER-2013 in every form it is distributed in, one face at a time.
 
     {train,test}/{angry,...}/*       class folders, as on Kaggle (msambare, ananthu017)
-    {train,test}/{0,...,6}/*         numbered folders, in the alphabet's order
-    {angry,...}/*                    a folder of one's own: pictures of any size and colour
-    fer2013.csv                      emotion, pixels, Usage, in an order of its own
+    {train,test}/{0,...,6}/*         numbered class folders, in alphabetical order of the emotions
+    {angry,...}/*                    a folder of your own: images of any size and colour
+    fer2013.csv                      columns emotion, pixels, Usage; emotions in the CSV's own order
     icml_face_data.csv               the same, with spaces in its header
 
-Kaggle's copies put PublicTest and PrivateTest into one folder `test`. File names tell them apart where they still are
-FER-2013's own; where they are not, those faces are the split `test`, which is neither.
+The form is detected. Kaggle's copies put PublicTest and PrivateTest into one folder `test`: the original file names
+tell them apart. Faces with other names are in the split `test`, which is neither.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ FOLDERS = {"train": "train", "training": "train", "test": "test", "publictest": 
 FOLDERS |= dict.fromkeys(("val", "valid", "validation"), "public")
 SYNONYMS = {"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy", "sadness": "sad"}
 SYNONYMS |= {"surprised": "surprise", "afraid": "fear", "calm": "neutral"}
-SYNONYMS |= {str(number): emotion for number, emotion in enumerate(EMOTIONS)}  # of folders; the CSV has other numbers
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm"}
+FOLDER_NAMES = SYNONYMS | {str(number): emotion for number, emotion in enumerate(EMOTIONS)}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A face: grey uint8 [48, 48], its label in EMOTIONS, its name in the data set, its split."""
+    """A face: grey uint8 [48, 48], its label as an index into EMOTIONS, its name in the data set, its split."""
 
     image: Image
     label: int
@@ -51,31 +51,31 @@ class Row:
 
 @dataclass(frozen=True)
 class Damaged:
-    """What should have been a face: its file or line, and what is wrong with it."""
+    """A file or CSV row that is not a face, and the reason."""
 
-    where: str
-    why: str
-
-
-Found: TypeAlias = Row | Damaged
+    location: str
+    reason: str
 
 
-def read(path: Path, splits: Collection[str]) -> Iterator[Found]:
-    """The faces of these splits, in the same order on every machine. DataError where there is no data set at all."""
+Item: TypeAlias = Row | Damaged
+
+
+def read(path: Path, splits: Collection[str]) -> Iterator[Item]:
+    """Yield the faces of these splits, in the same order on every machine. Raises DataError if there is no data set."""
     if path.is_dir():
-        return _folders(path, splits)
+        return _read_folders(path, splits)
     if path.suffix.lower() == ".csv" and path.is_file():
-        return _csv(path, splits)
+        return _read_csv(path, splits)
     if path.exists():
         raise DataError(f"expected a folder of faces or fer2013.csv, found {path}; give the unpacked data set")
     raise DataError(f"no data at {path}; unpack FER-2013 there (README, 'Train') or name it with --data")
 
 
-def _folders(root: Path, splits: Collection[str]) -> Iterator[Found]:
-    there = _subfolders(root)
-    parts = [(folder, FOLDERS[folder.name.lower()]) for folder in there if folder.name.lower() in FOLDERS]
-    if not parts and any(_label(folder) is not None for folder in there):
-        parts = [(root, "train")]  # a folder of one's own
+def _read_folders(root: Path, splits: Collection[str]) -> Iterator[Item]:
+    subfolders = _subfolders(root)
+    parts = [(folder, FOLDERS[folder.name.lower()]) for folder in subfolders if folder.name.lower() in FOLDERS]
+    if not parts and any(_label(folder) is not None for folder in subfolders):
+        parts = [(root, "train")]  # a folder of your own
     if not parts:
         listed = ", ".join(sorted(item.name for item in root.iterdir())[:5]) or "nothing"
         raise DataError(f"expected folders train/ and test/, or {', '.join(EMOTIONS)}, in {root}, found {listed}")
@@ -83,11 +83,11 @@ def _folders(root: Path, splits: Collection[str]) -> Iterator[Found]:
         for class_folder in _subfolders(folder):
             label = _label(class_folder)
             if label is None:
-                raise DataError(f"expected class folders {', '.join(EMOTIONS)}, found {class_folder}; take it away")
+                raise DataError(f"expected class folders {', '.join(EMOTIONS)}, found {class_folder}; remove it")
             for file in sorted(class_folder.iterdir()):
                 split = USAGE.get(file.name.split("_")[0], folder_split)
-                if file.suffix.lower() in PICTURES and split in splits:
-                    yield _picture(file, label, split)
+                if file.suffix.lower() in IMAGE_SUFFIXES and split in splits:
+                    yield _read_image(file, label, split)
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -96,12 +96,12 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _label(class_folder: Path) -> int | None:
     name = class_folder.name.lower()
-    name = SYNONYMS.get(name, name)
+    name = FOLDER_NAMES.get(name, name)
     return EMOTIONS.index(name) if name in EMOTIONS else None
 
 
-def _picture(file: Path, label: int, split: str) -> Found:
-    """Of any size and colour; the middle of one that is not square."""
+def _read_image(file: Path, label: int, split: str) -> Item:
+    """Read an image of any size and colour; one that is not square is cropped to its middle."""
     try:
         image = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     except (OSError, cv2.error):
@@ -110,11 +110,12 @@ def _picture(file: Path, label: int, split: str) -> Found:
         return Damaged(str(file), "cannot be decoded")
     height, width = image.shape
     side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
+    top = (height - side) // 2
+    left = (width - side) // 2
     return Row(to_face(image[top : top + side, left : left + side], FACE_SIZE), label, file.name, split)
 
 
-def _csv(path: Path, splits: Collection[str]) -> Iterator[Found]:
+def _read_csv(path: Path, splits: Collection[str]) -> Iterator[Item]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a damaged row may swallow the rest of the file
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
@@ -124,28 +125,29 @@ def _csv(path: Path, splits: Collection[str]) -> Iterator[Found]:
         number = 0
         while True:
             try:
-                row = next(reader, None)
+                fields = next(reader, None)
             except csv.Error as error:
                 yield Damaged(f"{path}, line {reader.line_num}", str(error))
                 continue
-            if row is None:
+            if fields is None:
                 return
-            found = _face(row, f"{path}, line {reader.line_num}", number)
+            item = _parse_row(fields, f"{path}, line {reader.line_num}", number)
             number += 1
-            if isinstance(found, Damaged) or found.split in splits:
-                yield found
+            if isinstance(item, Damaged) or item.split in splits:
+                yield item
 
 
-def _face(row: dict[str, str | None], where: str, number: int) -> Found:
-    usage = (row["Usage"] or "").strip()
-    label = CSV_NUMBERS.get((row["emotion"] or "").strip())
+def _parse_row(fields: dict[str, str | None], location: str, number: int) -> Item:
+    usage = (fields["Usage"] or "").strip()
+    label = CSV_NUMBERS.get((fields["emotion"] or "").strip())
     if usage not in USAGE or label is None:
-        return Damaged(where, f"expected an emotion of 0 to 6 and a Usage, found {row['emotion']!r} and {usage!r}")
+        reason = f"expected an emotion of 0 to 6 and a Usage, found {fields['emotion']!r} and {usage!r}"
+        return Damaged(location, reason)
     try:
-        values = np.array((row["pixels"] or "").split(), dtype=np.int64)
+        pixels = np.array((fields["pixels"] or "").split(), dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        return Damaged(where, str(error))
-    if values.size != FACE_SIZE**2 or values.min() < 0 or values.max() > 255:
-        return Damaged(where, f"expected {FACE_SIZE**2} pixels of 0 to 255, found {values.size}")
-    image = values.astype(np.uint8).reshape(FACE_SIZE, FACE_SIZE)
+        return Damaged(location, str(error))
+    if pixels.size != FACE_SIZE**2 or pixels.min() < 0 or pixels.max() > 255:
+        return Damaged(location, f"expected {FACE_SIZE**2} pixels of 0 to 255, found {pixels.size}")
+    image = pixels.astype(np.uint8).reshape(FACE_SIZE, FACE_SIZE)
     return Row(image, label, f"{usage}_{number}", USAGE[usage])

@@ -1,4 +1,4 @@
-"""What probabilities are worth against labels. No Keras here: benchmarks uses it on a Pi as well."""
+"""Compute metrics of predicted probabilities. Free of Keras: the benchmarks use it on a Raspberry Pi as well."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from edge.values import Floats
 from train.extras import require
 
 CALIBRATION_BINS = 10
+LEAST_PROBABILITY = 1e-7  # logarithms are taken of no less
 
 
 def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """95% interval of a share (Wilson 1927): holds near 0 and 1 and for small counts, where +-1.96 sigma does not."""
+    """Return the 95% interval of a proportion (Wilson 1927), which holds near 0 and 1 and for small counts.
+
+    Raises ValueError unless 0 <= correct <= total and total > 0.
+    """
     if not 0 <= correct <= total or total == 0:
         raise ValueError(f"expected 0 <= correct <= total and total > 0, found {correct} of {total}")
     share = correct / total
@@ -25,51 +29,66 @@ def wilson(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return centre - half, centre + half
 
 
-def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) -> float:
-    """Exact two-sided p that two models which differ only by chance differ this much (McNemar 1947).
+def mcnemar(correct: npt.NDArray[np.bool_], other_correct: npt.NDArray[np.bool_]) -> float:
+    """Return the exact two-sided p-value of two models having the same accuracy (McNemar 1947).
 
-    Only the faces that one model has right and the other wrong count; bool [n] each.
+    Both arguments are bool [n], for the same faces. Only faces that exactly one model has right count.
     """
     require("sklearn", "scikit-learn", "report")
-    from scipy.stats import binomtest  # scikit-learn brings it
+    from scipy.stats import binomtest  # scikit-learn depends on it
 
-    gained, lost = int((right & ~other_right).sum()), int((~right & other_right).sum())
+    gained = int((correct & ~other_correct).sum())
+    lost = int((~correct & other_correct).sum())
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 
 
-def calibration_error(right: npt.NDArray[np.bool_], confidence: Floats) -> float:
-    """Expected calibration error: how far confidence is from accuracy, in ten bins as wide as each other, weighted.
+def calibration_error(outcomes: npt.NDArray[np.bool_] | Floats, confidences: Floats) -> float:
+    """Return the expected calibration error: |outcome - confidence| averaged over ten equal bins (Naeini et al. 2015).
 
-    `right` and `confidence` (0..1) are [n]. Naeini et al. 2015; 0 is perfect.
+    `outcomes` [n] are bool (correct or not) or the shares 0..1 of the annotators who voted for the predicted emotion;
+    `confidences` [n] are 0..1. 0 is perfect.
     """
-    bins = confidence_bins(confidence)
-    apart = np.bincount(bins, weights=right.astype(float) - confidence, minlength=CALIBRATION_BINS)
-    return float(np.abs(apart).sum() / len(right))
+    bins = confidence_bins(confidences)
+    gaps = np.bincount(bins, weights=outcomes.astype(float) - confidences, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(outcomes))
 
 
-def confidence_bins(confidence: Floats) -> npt.NDArray[np.int64]:
-    """Numbers of the bins, 0 to CALIBRATION_BINS - 1, of confidences 0..1 [n]."""
-    return np.clip((confidence * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
+def confidence_bins(confidences: Floats) -> npt.NDArray[np.int64]:
+    """Return the bins, 0 to CALIBRATION_BINS - 1, of confidences 0..1 [n]."""
+    return np.clip((confidences * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
+
+
+def recalls(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the recall of each emotion, float64 [7]; NaN for an emotion without faces. Both arguments are [n]."""
+    counts = np.bincount(labels, minlength=len(EMOTIONS))
+    correct = np.bincount(labels[labels == predictions], minlength=len(EMOTIONS))
+    return np.divide(correct, counts, out=np.full(len(EMOTIONS), np.nan), where=counts > 0)
+
+
+def cross_entropy(targets: Floats, probabilities: Floats) -> float:
+    """Return the mean over n faces of -sum(targets * log(probabilities)); both are [n, 7]."""
+    logarithms = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
+    return float(-(targets * logarithms).sum(axis=1).mean())
 
 
 def report(labels: npt.NDArray[np.int64], probabilities: Floats) -> dict[str, Any]:
-    """Accuracy with its 95% interval, macro F1, calibration error, per-emotion scores and the confusion matrix.
+    """Return accuracy with its 95% interval, macro F1, calibration error, metrics by emotion, and the confusion matrix.
 
-    `labels` is [n], `probabilities` [n, 7]; rows of the confusion matrix are the true emotions.
+    `labels` is [n], `probabilities` [n, 7]. Rows of the confusion matrix are the true emotions.
     """
     require("sklearn", "scikit-learn", "report")
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
-    predicted = probabilities.argmax(axis=1)
-    correct = int((predicted == labels).sum())
+    predictions = probabilities.argmax(axis=1)
+    correct = int((predictions == labels).sum())
     classes = list(range(len(EMOTIONS)))
-    precision, recall, f1, count = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
+    precision, recall, f1, count = precision_recall_fscore_support(labels, predictions, labels=classes, zero_division=0)
     return {
         "faces": len(labels),
         "accuracy": correct / len(labels),
         "accuracy_ci95": list(wilson(correct, len(labels))),
         "macro_f1": float(f1.mean()),
-        "calibration_error": calibration_error(predicted == labels, probabilities.max(axis=1)),
+        "calibration_error": calibration_error(predictions == labels, probabilities.max(axis=1)),
         "per_class": {
             emotion: {
                 "precision": float(precision[i]),
@@ -80,5 +99,5 @@ def report(labels: npt.NDArray[np.int64], probabilities: Floats) -> dict[str, An
             }
             for i, emotion in enumerate(EMOTIONS)
         },
-        "confusion": confusion_matrix(labels, predicted, labels=classes).tolist(),
+        "confusion": confusion_matrix(labels, predictions, labels=classes).tolist(),
     }

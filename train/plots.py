@@ -1,4 +1,4 @@
-"""Pictures of data sets and of runs."""
+"""Plot data sets, runs and evaluations."""
 
 from __future__ import annotations
 
@@ -15,42 +15,41 @@ from edge.values import Probabilities
 from train.data import FaceSet
 from train.duplicates import Pair
 from train.metrics import CALIBRATION_BINS, confidence_bins
+from train.recipe import OF_AVERAGE, Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN = 12  # faces a row of a sheet
+FACES_PER_ROW = 12  # of a sheet
 
 
-def curves(history: list[dict[str, float]], path: Path) -> None:
-    """Accuracy and loss by epoch, training and validation, with the chosen epoch marked."""
+def curves(history: list[dict[str, float]], recipe: Recipe, path: Path) -> None:
+    """Plot accuracy and loss by epoch, in training and validation, and mark the epoch that was chosen."""
     epochs = [row["epoch"] for row in history]
-    chosen_by = "val_accuracy_of_average" if "val_accuracy_of_average" in history[0] else "val_accuracy"
-    best = max(history, key=lambda row: row[chosen_by])
+    best = max(history, key=recipe.selection_score)
     figure = _figure(9, 3.6)
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(epochs, [row[name] for row in history], color="tab:gray", label="training (augmented)")
-        axes.plot(epochs, [row[f"val_{name}"] for row in history], color="tab:blue", label="validation")
+        column = f"val_{name}"
+        axes.plot(epochs, [row[column] for row in history], color="tab:blue", label="validation")
+        if recipe.ema:
+            column += OF_AVERAGE
+            axes.plot(epochs, [row[column] for row in history], color="tab:green", label="validation, averaged weights")
+        axes.plot(best["epoch"], best[column], "o", color="tab:orange", label="chosen")
+        _annotate(axes, best["epoch"], best[column])
         axes.set(xlabel="epoch", title=name.capitalize())
         axes.grid(alpha=0.3)
-    left = figure.axes[0]
-    if chosen_by != "val_accuracy":
-        left.plot(epochs, [row[chosen_by] for row in history], color="tab:green", label="validation, averaged weights")
-    left.plot(best["epoch"], best[chosen_by], "o", color="tab:orange", label="chosen")
-    left.annotate(
-        f"{best[chosen_by]:.1%}",
-        (best["epoch"], best[chosen_by]),
-        textcoords="offset points",
-        xytext=(-4, 8),
-        ha="right",
-        color="tab:orange",
-    )
-    left.legend(fontsize="small")
+    figure.axes[0].legend(fontsize="small")
     _save(figure, path)
 
 
+def _annotate(axes: Axes, x: float, y: float) -> None:
+    axes.annotate(f"{y:.3f}", (x, y), textcoords="offset points", xytext=(-4, 8), ha="right", color="tab:orange")
+
+
 def confusion(report: dict[str, Any], path: Path) -> None:
-    """What each emotion was called, in % of its faces."""
+    """Plot the confusion matrix, in % of each emotion's faces."""
     counts = np.array(report["confusion"])
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = _figure(6, 5.4)
@@ -62,22 +61,22 @@ def confusion(report: dict[str, Any], path: Path) -> None:
     axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45, ha="right")
     faces = counts.sum(axis=1)
     axes.set_yticks(range(len(EMOTIONS)), [f"{name} ({n})" for name, n in zip(EMOTIONS, faces, strict=True)])
-    axes.set(xlabel="named", ylabel="is (faces)", title=f"accuracy {report['accuracy']:.1%}")
+    axes.set(xlabel="predicted", ylabel="true (faces)", title=f"accuracy {report['accuracy']:.1%}")
     _save(figure, path)
 
 
 def roc(labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dict[str, Any], path: Path) -> None:
-    """For each emotion: of its own faces and of the others, how many are named so as the threshold falls."""
+    """Plot the ROC curve of each emotion against the others."""
     from sklearn.metrics import roc_curve
 
     figure = _figure(5.6, 5)
     axes = figure.subplots()
     for i, emotion in enumerate(EMOTIONS):
         if (auc := report["per_class"][emotion]["auc"]) is not None:
-            false, true, _ = roc_curve(labels == i, probabilities[:, i])
-            axes.plot(100 * false, 100 * true, label=f"{emotion} (AUC {auc:.3f})")
+            false_positives, true_positives, _ = roc_curve(labels == i, probabilities[:, i])
+            axes.plot(100 * false_positives, 100 * true_positives, label=f"{emotion} (AUC {auc:.3f})")
     axes.plot([0, 100], [0, 100], color="black", linewidth=0.6, linestyle=":")
-    axes.set(xlabel="% of the other faces", ylabel="% of its own faces", aspect="equal")
+    axes.set(xlabel="false positives (%)", ylabel="true positives (%)", aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize="small")
     _save(figure, path)
@@ -86,71 +85,78 @@ def roc(labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dic
 def reliability(
     labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dict[str, Any], path: Path
 ) -> None:
-    """How often the model is right when it is so sure; below the line it is surer than it should be."""
-    right, confidence = probabilities.argmax(axis=1) == labels, probabilities.max(axis=1)
-    bins, count = confidence_bins(confidence), CALIBRATION_BINS
+    """Plot accuracy by confidence: below the diagonal the model is overconfident."""
+    correct = probabilities.argmax(axis=1) == labels
+    bins = confidence_bins(probabilities.max(axis=1))
+    count = CALIBRATION_BINS
     faces = np.bincount(bins, minlength=count)
-    shares = np.bincount(bins, weights=right, minlength=count) / np.maximum(faces, 1)
+    shares = np.bincount(bins, weights=correct, minlength=count) / np.maximum(faces, 1)
     figure = _figure(5.6, 5.4)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     middles = (np.arange(count) + 0.5) / count
-    above.bar(middles, np.where(faces > 0, shares, 0), 0.9 / count, color="tab:blue")
-    above.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
-    above.set(ylabel="share that is right", title=f"calibration error {report['calibration_error']:.3f}", ylim=(0, 1))
-    below.bar(middles, faces, 0.9 / count, color="tab:gray")
-    below.set(xlabel="confidence", ylabel="faces", xlim=(0, 1))
+    upper.bar(middles, np.where(faces > 0, shares, 0), 0.9 / count, color="tab:blue")
+    upper.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
+    upper.set(ylabel="accuracy", title=f"calibration error {report['calibration_error']:.3f}", ylim=(0, 1))
+    lower.bar(middles, faces, 0.9 / count, color="tab:gray")
+    lower.set(xlabel="confidence", ylabel="faces", xlim=(0, 1))
     _save(figure, path)
 
 
 def classes(splits: dict[str, FaceSet], path: Path) -> None:
-    """How many faces of each emotion there are in each split."""
+    """Plot the number of faces of each emotion in each split."""
     figure = _figure(8, 3.6)
     axes = figure.subplots()
-    places, width = np.arange(len(EMOTIONS)), 0.8 / len(splits)
+    positions = np.arange(len(EMOTIONS))
+    width = 0.8 / len(splits)
     for i, (split, faces) in enumerate(splits.items()):
         counts = np.bincount(faces.labels, minlength=len(EMOTIONS))
-        bars = axes.bar(places + (i - (len(splits) - 1) / 2) * width, counts, width, label=split)
+        bars = axes.bar(positions + (i - (len(splits) - 1) / 2) * width, counts, width, label=split)
         axes.bar_label(bars, fontsize="x-small")
-    axes.set_xticks(places, EMOTIONS)
+    axes.set_xticks(positions, EMOTIONS)
     axes.set(ylabel="faces")
     axes.legend()
     _save(figure, path)
 
 
 def samples(faces: FaceSet, path: Path, seed: int = 0) -> None:
-    """Some faces of each emotion, chosen by chance."""
+    """Show a random sample of faces of each emotion."""
     rng = np.random.default_rng(seed)
     rows = [np.flatnonzero(faces.labels == label) for label in range(len(EMOTIONS))]
-    _sheet([faces.images[rng.permutation(row)[:SHOWN]] for row in rows], list(EMOTIONS), path)
+    _sheet([faces.images[rng.permutation(row)[:FACES_PER_ROW]] for row in rows], list(EMOTIONS), path)
 
 
 def brightness(faces: FaceSet, path: Path) -> None:
-    """How bright the faces are, and how much contrast they have."""
+    """Plot the distribution of the faces' mean grey and contrast."""
     figure = _figure(8, 3)
-    measures = (("mean grey", faces.images.mean(axis=(1, 2))), ("contrast (deviation)", faces.images.std(axis=(1, 2))))
+    measures = (
+        ("mean grey", faces.images.mean(axis=(1, 2))),
+        ("contrast (standard deviation)", faces.images.std(axis=(1, 2))),
+    )
     for axes, (name, values) in zip(figure.subplots(1, 2), measures, strict=True):
         axes.hist(values, bins=64, color="tab:blue")
         axes.set(xlabel=name, ylabel="faces")
     _save(figure, path)
 
 
-def pairs(faces: FaceSet, found: Sequence[Pair], path: Path) -> None:
-    """Pairs below each other, from the most to the least alike, so that the eye can judge them."""
-    chosen = [found[i] for i in np.linspace(0, len(found) - 1, min(4 * SHOWN, len(found))).astype(int)]
-    rows, names = [], []
-    for start in range(0, len(chosen), SHOWN):
-        part = chosen[start : start + SHOWN]
+def pairs(faces: FaceSet, duplicates: Sequence[Pair], path: Path) -> None:
+    """Show pairs one below the other, from the most to the least alike, to check them by eye."""
+    indices = np.linspace(0, len(duplicates) - 1, min(4 * FACES_PER_ROW, len(duplicates))).astype(int)
+    sample = [duplicates[i] for i in indices]
+    rows = []
+    names = []
+    for start in range(0, len(sample), FACES_PER_ROW):
+        part = sample[start : start + FACES_PER_ROW]
         rows += [faces.images[[pair.first for pair in part]], faces.images[[pair.second for pair in part]]]
         names += [f"{part[0].correlation:.3f} to {part[-1].correlation:.3f}", ""]
     _sheet(rows, names, path)
 
 
 def _sheet(rows: Sequence[np.ndarray], names: Sequence[str], path: Path) -> None:
-    """Rows of faces [n, 48, 48], each with a name; fewer than SHOWN leave the rest of a row white."""
-    figure = _figure(1.6 + 0.8 * SHOWN, 0.82 * max(1, len(rows)))
+    """Show rows of up to FACES_PER_ROW faces [n, 48, 48], each with a name."""
+    figure = _figure(1.6 + 0.8 * FACES_PER_ROW, 0.82 * max(1, len(rows)))
     for i, (row, name) in enumerate(zip(rows, names, strict=True)):
         axes = figure.add_subplot(len(rows), 1, i + 1)
-        blank = np.full((SHOWN - len(row), *row.shape[1:]), 255, np.uint8)
+        blank = np.full((FACES_PER_ROW - len(row), *row.shape[1:]), 255, np.uint8)
         axes.imshow(np.hstack([*row, *blank]), cmap="gray", vmin=0, vmax=255)
         axes.set_xticks([])
         axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""Progress of long work, for whoever watches it in a terminal: bars where rich is installed, else a line a stage."""
+"""Show the progress of long work in a terminal: bars if rich is installed, else one line per stage."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-Advance = Callable[[], None]  # one step of a stage is done
+Advance = Callable[[], None]  # reports one finished step of a stage
 
 
-def nothing() -> None:
-    """An Advance for whoever shows no progress."""
+def no_progress() -> None:
+    """Report nothing: the default Advance."""
 
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[str, int], Advance]]:
-    """Gives a function that opens a stage (name, steps in all) and returns its Advance."""
+    """Yield a function that opens a stage (name, number of steps) and returns its Advance."""
     if not sys.stderr.isatty():
-        yield lambda name, total: nothing
+        yield lambda name, total: no_progress
         return
     try:
         from rich.console import Console
@@ -26,7 +26,7 @@ def progress() -> Iterator[Callable[[str, int], Advance]]:
 
         def line(name: str, total: int) -> Advance:
             print(f"{name} ...", file=sys.stderr)
-            return nothing
+            return no_progress
 
         yield line
         return

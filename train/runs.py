@@ -1,20 +1,20 @@
-"""A run folder, and what can be had from it.
+"""Read and write run folders: recipe, history, checkpoints and models.
 
-recipe.json           everything that rebuilds the run
-history.csv           a row an epoch; its length is how far the run has come
+recipe.json           everything that a run depends on, the faces that its epoch is chosen on included
+history.csv           one row per epoch; the number of rows is the number of finished epochs
 checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
-checkpoint-NNN.npz    the average of the weights over the epochs, where the recipe asks for one
-model.keras           the best epoch, chosen on PublicTest; of the averages where the recipe asks for them
-metrics.json, curves.png   at the end: a run without metrics.json is not finished
+checkpoint-NNN.npz    exponential moving average of the weights, with --ema
+model.keras           the best epoch by the recipe's selection; of the averaged weights with --ema
+metrics.json, curves.png   written at the end: a run without metrics.json is unfinished
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass, fields
+import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,66 +29,25 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "emotion.keras"  # what edge/models was made from
 SCALE, BACKBONE = "scale", "backbone"  # layers of every model: pixels to -1..1, then the (pretrained) network
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that a run depends on besides the code and the data; rates are AdamW's, dropout stands before the head."""
-
-    data: str
-    drop_duplicates: bool = False
-    arch: str = "mobilenet_v2"
-    size: int = 96
-    weights: str = "imagenet"
-    width: float = 1.0
-    head: str = "pooled"
-    dense: int = 0
-    epochs: int = 18
-    head_epochs: int = 1
-    batch: int = 64
-    rate: float = 1e-3
-    final_rate: float = 5e-5
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.1
-    symmetric: float = 0.0
-    dropout: float = 0.3
-    mix: float = 0.0
-    balance: str = "none"
-    schedule: str = "cosine"
-    patience: int = 0
-    average: float = 0.0
-    soft_labels: str = ""
-    votes: str = "labels"
-    teachers: tuple[str, ...] = ()
-    temperature: float = 2.0
-    teacher_weight: float = 0.7
-    tensorboard: bool = False
-    seed: int = 0
-
-    @property
-    def chosen_by(self) -> str:
-        """The column of the history that the best epoch is chosen by."""
-        return "val_accuracy_of_average" if self.average else "val_accuracy"
+# Config keys that newer versions of Keras write and 3.8 refuses; all are at their defaults here.
+NEWER_KEYS = {
+    "input_axes",
+    "output_axes",
+    "quantization_config",
+    "ragged",
+    "renorm",
+    "renorm_clipping",
+    "renorm_momentum",
+}
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a training run lives there, with a model chosen."""
+    """Return whether the folder holds a training run with at least one finished epoch."""
     return (folder / "recipe.json").exists() and (folder / "model.keras").exists()
 
 
-def read_recipe(folder: Path) -> Recipe:
-    """The recipe of a run that is to go on."""
-    try:
-        values = json.loads((folder / "recipe.json").read_text())
-        if unknown := set(values) - {field.name for field in fields(Recipe)}:
-            raise ValueError(f"it has {', '.join(sorted(unknown))}, which nothing here knows")
-        return Recipe(**{**values, "teachers": tuple(values.get("teachers", ()))})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"expected a run with a recipe.json in {folder}, found none that reads: {error}") from error
-
-
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """The epochs done so far; empty for a new run."""
+    """Read the finished epochs of a run, one row each; none for a new run. ModelError if the file is damaged."""
     path = folder / "history.csv"
     if not path.exists():
         return []
@@ -100,6 +59,7 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
 
 def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
+    """Write one row per finished epoch."""
     with atomic_write(folder / "history.csv") as tmp, tmp.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -107,16 +67,18 @@ def write_history(folder: Path, rows: list[dict[str, float]]) -> None:
 
 
 def checkpoint(folder: Path, epoch: int, suffix: str = ".keras") -> Path:
+    """Return the path of the checkpoint after this many epochs."""
     return folder / f"checkpoint-{epoch:03d}{suffix}"
 
 
 def write_arrays(path: Path, arrays: list[Floats]) -> None:
+    """Write arrays to an .npz file, in their order."""
     with atomic_write(path) as tmp:
         np.savez(tmp, *arrays)
 
 
 def read_arrays(path: Path) -> list[Floats]:
-    """What write_arrays wrote, in its order; empty where nothing was."""
+    """Read the arrays of write_arrays, in their order; none if there is no such file."""
     if not path.exists():
         return []
     with np.load(path) as file:
@@ -124,14 +86,38 @@ def read_arrays(path: Path) -> list[Floats]:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
+    """Save a model as a .keras file that every allowed Keras opens."""
     with atomic_write(path) as tmp:
         model.save(tmp)
+        drop_newer_keys(tmp)
+
+
+def drop_newer_keys(path: Path) -> None:
+    """Remove from the config of a .keras file what Keras 3.8 does not know; the weights stay byte for byte.
+
+    Keras writes every option, also those at their default; an older version refuses a key that it does not know.
+    """
+    with zipfile.ZipFile(path) as archive:
+        contents = [(info, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for info, content in contents:
+            if info.filename == "config.json":
+                content = json.dumps(_without_newer_keys(json.loads(content))).encode()
+            archive.writestr(info, content)
+
+
+def _without_newer_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_newer_keys(item) for key, item in value.items() if key not in NEWER_KEYS}
+    if isinstance(value, list):
+        return [_without_newer_keys(item) for item in value]
+    return value
 
 
 def load_model(path: Path, compiled: bool = False) -> keras.Model:
-    """Open a .keras file that takes [n, size, size, 3] and gives [n, 7], without or with its optimizer.
+    """Open a .keras file that maps [n, size, size, 3] to [n, 7]; `compiled` restores its optimizer.
 
-    ModelError for any other.
+    Raises ModelError for any other file.
     """
     if path.suffix != ".keras":
         raise ModelError(f"expected a .keras file, found {path}")
@@ -143,24 +129,31 @@ def load_model(path: Path, compiled: bool = False) -> keras.Model:
         model = keras.models.load_model(path, compile=compiled)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
         raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
-    taken, given = model.input_shape, model.output_shape
-    square = isinstance(taken, tuple) and len(taken) == 4 and taken[1] == taken[2] is not None and taken[3] == 3
-    if not square or given != (None, len(EMOTIONS)):
-        raise ModelError(f"expected square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {taken} and {given}")
-    if not {SCALE, BACKBONE} <= {layer.name for layer in model.layers}:
-        raise ModelError(f"expected a model made by train (layers {SCALE}, {BACKBONE}), found another in {path}")
+    _check_layout(model, path)
     return model
 
 
+def _check_layout(model: keras.Model, path: Path) -> None:
+    """Raise ModelError where the model was not made by train."""
+    inputs, outputs = model.input_shape, model.output_shape
+    square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] is not None and inputs[3] == 3
+    if not square or outputs != (None, len(EMOTIONS)):
+        raise ModelError(
+            f"expected square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {inputs} and {outputs}"
+        )
+    if not {SCALE, BACKBONE} <= {layer.name for layer in model.layers}:
+        raise ModelError(f"expected a model made by train (layers {SCALE}, {BACKBONE}), found another in {path}")
+
+
 def newest_run() -> Path | None:
-    """The folder of the run that finished last, if there is one."""
+    """Return the folder of the run that finished last, or None."""
     finished = [file for file in RUNS.glob("*/metrics.json") if is_run(file.parent)]
     finished.sort(key=lambda file: file.stat().st_mtime)
     return finished[-1].parent if finished else None
 
 
 def newest_model() -> Path:
-    """model.keras of the run that finished last; where there is none, the shipped model's."""
+    """Return model.keras of the run that finished last or, if there is none, the shipped model."""
     run = newest_run()
     if run is not None:
         return run / "model.keras"

@@ -1,4 +1,4 @@
-"""Trained models that a pupil learns from: what they say of the very pictures that it sees."""
+"""Open trained models as teachers for distillation, which predict the very batches that the student sees."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import numpy as np
 from edge.backend import open_backend
 from edge.opencv import cv2
 from edge.values import Floats, Probabilities
-from train.predict import forward, in_our_order, is_keras
+from train.predict import forward, is_keras, label_indices
 from train.runs import load_model
 
-Teacher = Callable[[Floats], Probabilities]  # float32 [n, size, size, 3] of any size, 0 to 255 -> [n, 7]
-HALF_A_STEP = 1 / 512  # int8 models answer in steps of 1/256: their 0 is anything below half of one
+Teacher = Callable[[Floats], Probabilities]  # inputs float32 [n, size, size, 3] of any size, 0..255 -> [n, 7]
+HALF_INT8_STEP = 1 / 512  # int8 outputs have steps of 1/256: their 0 is anything below half a step
 
 
 def open_teacher(path: Path, eager: bool = False) -> Teacher:
-    """A .keras file, or what `export` makes of one: there float32 answers 1.9, int8 3.9 times as fast on a CPU.
+    """Open a .keras file or an exported one, which is faster on a CPU (float32 1.9 times, int8 3.9 times).
 
-    Exported models take whole grey levels, so the pictures are rounded for them. What an int8 model calls impossible
-    is taken as half a step of its answers, or a temperature above 1 would make something of how it was rounded; what
-    two unlikely emotions have of each other is lost all the same, so prefer float32 where time allows. `eager`: see
-    `forward`.
+    Exported models take whole grey levels, so inputs are rounded for them. An int8 output of 0 is replaced by half a
+    step: temperatures above 1 would amplify its rounding. What int8 loses among unlikely emotions stays lost, so prefer
+    float32 if time allows. See train.predict.forward for `eager`.
     """
     if is_keras(path):
         model = load_model(path)
-        return lambda images: forward(model, resized(images, model.input_shape[1]), eager)
+        return lambda inputs: forward(model, resize(inputs, model.input_shape[1]), eager)
     backend = open_backend(path)
-    order, least = in_our_order(backend.card), HALF_A_STEP if backend.card.precision == "int8" else 0.0
+    indices = label_indices(backend.card)
+    least = HALF_INT8_STEP if backend.card.precision == "int8" else 0.0
 
-    def say(images: Floats) -> Probabilities:
-        pixels = resized(images, backend.card.input_size).round().astype(np.uint8)
-        found = np.maximum(np.stack([backend.run(face) for face in pixels])[:, order], least)
-        return np.asarray(found / found.sum(axis=1, keepdims=True), dtype=np.float32)
+    def predict(inputs: Floats) -> Probabilities:
+        pixels = resize(inputs, backend.card.input_size).round().astype(np.uint8)
+        outputs = np.maximum(np.stack([backend.run(face) for face in pixels])[:, indices], least)
+        return np.asarray(outputs / outputs.sum(axis=1, keepdims=True), dtype=np.float32)
 
-    return say
-
-
-def mean_of(teachers: Sequence[Teacher], images: Floats) -> Floats:
-    """What the teachers say on average, [n, 7]."""
-    return np.asarray(np.mean([teacher(images) for teacher in teachers], axis=0), dtype=np.float32)
+    return predict
 
 
-def resized(images: Floats, size: int) -> Floats:
-    """The same pictures at another size, bilinear, as the device enlarges its faces."""
-    if images.shape[1] == size:
-        return images
-    return np.stack([cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR) for image in images])
+def mean_prediction(teachers: Sequence[Teacher], inputs: Floats) -> Probabilities:
+    """Return the mean of the teachers' probabilities, [n, 7]."""
+    return np.asarray(np.mean([teacher(inputs) for teacher in teachers], axis=0), dtype=np.float32)
+
+
+def resize(inputs: Floats, size: int) -> Floats:
+    """Return inputs [n, s, s, 3] as [n, size, size, 3], bilinear, as the device enlarges its faces."""
+    if inputs.shape[1] == size:
+        return inputs
+    return np.stack([cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR) for image in inputs])

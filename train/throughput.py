@@ -1,4 +1,4 @@
-"""Do the faces come as fast as the network learns? Training, against its step on a batch that is always there.
+"""Measure whether data loading keeps up: training speed against its speed on one fixed batch.
 
 python -m train.throughput --data data/fer2013
 """
@@ -7,83 +7,95 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from edge.arguments import ArgumentParser, share, whole
 from edge.errors import exit_status
+from train.data import DATA
 from train.extras import require_keras
 from train.progress import progress
-from train.runs import Recipe
+from train.recipe import Recipe
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train.throughput", __doc__)
-    parser.add_argument("--data", type=Path, default=Path("data/fer2013"), help="data set")
+    parser.add_argument("--data", default=str(DATA), help="data set")
     parser.add_argument("--arch", default=Recipe.arch, help="network, as in python -m train")
     parser.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
-    parser.add_argument("--batch", type=whole(1), default=Recipe.batch, help="faces a step")
+    parser.add_argument("--batch-size", type=whole(1), default=Recipe.batch_size, help="faces per step")
     parser.add_argument("--mix", type=share, default=Recipe.mix, help="share of batches mixed by MixUp or CutMix")
-    parser.add_argument("--steps", type=whole(2), default=20, help="steps a round")
-    parser.add_argument("--rounds", type=whole(3), default=7, help="rounds of each, by turns")
+    parser.add_argument("--steps", type=whole(2), default=20, help="steps per round")
+    parser.add_argument("--rounds", type=whole(3), default=7, help="rounds of each, alternating")
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return exit_status(lambda: throughput(args))
+    recipe = Recipe(args.data, arch=args.arch, size=args.size, weights="none", batch_size=args.batch_size, mix=args.mix)
+    return exit_status(lambda: throughput(recipe, args.steps, args.rounds))
 
 
-def throughput(args: argparse.Namespace) -> int:
-    """Print faces a second of both, and their ratio: medians over the rounds, with the lowest and the highest."""
+def throughput(recipe: Recipe, steps: int, rounds: int) -> int:
+    """Print faces per second of both and their ratio: medians over the rounds, with minimum and maximum."""
+    speeds, ratios = _measure(recipe, steps, rounds)
+    print(f"{recipe.arch} at {recipe.size} pixels, batches of {recipe.batch_size}")
+    for name, values in speeds.items():
+        print(f"{name:<26} {np.median(values):8.0f} faces a second ({min(values):.0f} to {max(values):.0f})")
+    print(f"{'ratio':<26} {np.median(ratios):8.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+    return 0
+
+
+def _measure(recipe: Recipe, steps: int, rounds: int) -> tuple[dict[str, list[float]], Sequence[float]]:
+    """Return the faces per second of each round, of training and of one fixed batch, and their ratios."""
     require_keras()
+    from pathlib import Path
+
     import keras
 
-    from train import data, fit
     from train.augment import Augmentation
     from train.batches import Batches
+    from train.data import SPLITS, load, train_val_split
+    from train.fit import compile_model, new_model
+    from train.targets import training_examples
 
-    class Stretch(keras.utils.PyDataset):
-        """So many steps of the training's batches; or the first of them, again and again."""
+    class Steps(keras.utils.PyDataset):
+        """Yield a number of training batches, or the first of them again and again."""
 
         def __init__(self, fixed: bool) -> None:
             super().__init__(workers=batches.workers)
             self.fixed = batches[0] if fixed else None
 
         def __len__(self) -> int:
-            return args.steps
+            return steps
 
         def __getitem__(self, index: int) -> Any:
             return self.fixed or batches[index % len(batches)]
 
-    recipe = Recipe(str(args.data), arch=args.arch, size=args.size, weights="none", batch=args.batch, mix=args.mix)
-    faces = data.load(args.data, data.SPLITS)
-    learn, _ = data.train_val_split(faces, args.data)
-    batches = Batches(learn, recipe, Augmentation())
-    model = fit.new_model(recipe)
-    fit.compile_model(model, recipe, keras.optimizers.AdamW(1e-4))
-    model.fit(Stretch(fixed=True), verbose=0)  # traces the step
-    rates: dict[bool, list[float]] = {False: [], True: []}
+    path = Path(recipe.data)
+    train, _ = train_val_split(load(path, SPLITS), path)
+    batches = Batches(training_examples(train, recipe), recipe, Augmentation())
+    model = new_model(recipe)
+    compile_model(model, recipe, keras.optimizers.AdamW(1e-4))
+    model.fit(Steps(fixed=True), verbose=0)  # traces the step
+    speeds: dict[bool, list[float]] = {False: [], True: []}
     with progress() as stage:
-        advance = stage("rounds", 2 * args.rounds)
-        for turn in range(args.rounds):
+        advance = stage("rounds", 2 * rounds)
+        for turn in range(rounds):
             for fixed in (False, True) if turn % 2 else (True, False):
                 times: list[float] = []
                 clock = keras.callbacks.LambdaCallback(
                     on_train_batch_end=lambda batch, logs, times=times: times.append(time.perf_counter()),
                     on_train_end=lambda logs, times=times: times.append(time.perf_counter()),
                 )
-                model.fit(Stretch(fixed), verbose=0, shuffle=False, callbacks=[clock])
-                rates[fixed].append(args.batch * (args.steps - 1) / (times[-1] - times[0]))  # from the first step's end
+                model.fit(Steps(fixed), verbose=0, shuffle=False, callbacks=[clock])
+                faces = recipe.batch_size * (steps - 1)  # from the end of the first step
+                speeds[fixed].append(faces / (times[-1] - times[0]))
                 advance()
-    ratios = [real / fixed for real, fixed in zip(rates[False], rates[True], strict=True)]
-    print(f"{args.arch} at {args.size} pixels, batches of {args.batch}, {keras.backend.backend()}")
-    for name, values in (("training", rates[False]), ("one batch again and again", rates[True])):
-        print(f"{name:<26} {np.median(values):8.0f} faces a second ({min(values):.0f} to {max(values):.0f})")
-    print(f"{'ratio':<26} {np.median(ratios):8.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
-    return 0
+    ratios = [training / fixed for training, fixed in zip(speeds[False], speeds[True], strict=True)]
+    return {"training": speeds[False], "one fixed batch": speeds[True]}, ratios
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Several machines, one training: those that TF_CONFIG names share every batch (tf.distribute's MultiWorkerMirrored).
+"""Train on several machines at once: those listed in TF_CONFIG share every batch (MultiWorkerMirroredStrategy).
 
-Each makes the whole batch, which is cheap, and learns from its part of it. Gradients and the statistics of the batch
-norms are the whole batch's, so what comes out is what one machine would have got, but for dropout: all workers drop the
-same units.
+Each worker makes the whole batch, which is cheap, and trains on its part. Gradients and batch norm statistics are those
+of the whole batch, so the result is that of one machine, except for dropout: all workers drop the same units.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ from train.runs import BACKBONE
 
 @dataclass(frozen=True)
 class Team:
-    """Who trains together; only the chief writes. Variables are made, and learn, within `scope`.
+    """The workers of a training. The chief alone writes results; variables are created and trained within `scope`.
 
-    `agreed` gives the mean of what each worker brings: whatever decides how the training goes on must be one value.
+    `mean` returns the mean of all workers' values: decisions about the training must rest on the same value everywhere.
     """
 
     size: int = 1
     chief: bool = True
     scope: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
-    agreed: Callable[[float], float] = float
+    mean: Callable[[float], float] = float
 
 
-def team() -> Team:
-    """The machines of TF_CONFIG, connected; without it, or with one machine in it, this one alone.
+def connect() -> Team:
+    """Connect the workers of TF_CONFIG; without it, or with a single one, return this machine alone.
 
-    To be called before anything else of TensorFlow's.
+    Must come before all other uses of TensorFlow. Raises UsageError if TF_CONFIG cannot be used.
     """
     try:
         config = json.loads(os.environ.get("TF_CONFIG") or "{}")
@@ -55,32 +54,28 @@ def team() -> Team:
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
-    def agreed(value: float) -> float:
+    def mean(value: float) -> float:
         return float(strategy.reduce("MEAN", tf.constant([value], tf.float64), axis=0))
 
-    return Team(size, chief, strategy.scope, agreed)
+    return Team(size, chief, strategy.scope, mean)
 
 
-def shared(model: keras.Model) -> keras.Model:
-    """The same layers and weights, made within a team's scope, so that `fit` works there; call it outside of the scope.
+def distributed(model: keras.Model) -> keras.Model:
+    """Return a model of the same layers and weights whose `fit` works under the strategy; call it outside the scope.
 
-    Keras 3's own `fit` fails under this strategy twice (tensorflow/tensorflow#72388): it looks at a batch before it is
-    put together, but only with a model that was made within the scope; and it averages the workers' results along an
-    axis that single numbers lack.
+    The model's variables must have been created within the scope. Keras 3's own `fit` fails twice under this strategy
+    (tensorflow/tensorflow#72388): it inspects a batch before it is assembled, but only for models created within the
+    scope; and it averages the workers' results along an axis that scalars lack.
     """
-    synchronize(model, True)
+    synchronize_batch_norm(model, True)
     model = keras.Model(model.inputs, model.outputs, name=model.name)
-    for name in ("train_step", "test_step"):
-        setattr(model, name, _with_an_axis(getattr(model, name)))
+    train_step = model.train_step
+    model.train_step = lambda data: {name: value[None] for name, value in train_step(data).items()}
     return model
 
 
-def synchronize(model: keras.Model, together: bool) -> None:
-    """Let batch norms see the whole batch, or a worker's part. A file of the former opens in TensorFlow alone."""
+def synchronize_batch_norm(model: keras.Model, enabled: bool) -> None:
+    """Make batch norms use the whole batch's statistics, or a worker's own. Only TensorFlow opens files with it on."""
     for layer in model.get_layer(BACKBONE).layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = together
-
-
-def _with_an_axis(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    return lambda data: {name: value[None] for name, value in step(data).items()}
+            layer.synchronized = enabled

@@ -1,6 +1,6 @@
-"""Name -> Keras model. Every model takes float32 [n, size, size, 3] RGB 0..255 and gives seven probabilities.
+"""Build the networks by name. All map float32 [n, size, size, 3] RGB 0..255 to seven probabilities.
 
-Scaling lives in the first layer, so that no caller can get it wrong.
+Scaling is the first layer, so that no caller can get it wrong.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ BATCH_NORM_MOMENTUM = 0.95
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to make a network without its top, and what pixels it was pretrained on: 0..255 * scale + offset."""
+    """A function that makes the network without top, and its pretraining's pixels: 0..255 * scale + offset."""
 
     backbone: Callable[..., keras.Model]
     scale: float = 1 / 127.5
     offset: float | tuple[float, float, float] = -1.0
-    has_width: bool = False  # takes alpha, the share of its filters
+    has_width: bool = False  # takes `alpha`, the share of its filters
 
 
 def _cnn(input_shape: tuple[int, int, int], include_top: bool, weights: str | None, name: str) -> keras.Model:
-    """Four convolutions, each with batch norm and pooling: small and quick, trained from scratch."""
+    """Return four convolutions, each with batch norm and pooling: small and fast, trained from scratch."""
     if weights is not None:
         raise ValueError("cnn has no pretrained weights (--weights none)")
     x = inputs = keras.Input(input_shape)
@@ -45,7 +45,7 @@ ARCHITECTURES = {
     "mobilenet_v2": Architecture(keras.applications.MobileNetV2, has_width=True),
     "mobilenet": Architecture(keras.applications.MobileNet, has_width=True),
     "resnet50_v2": Architecture(keras.applications.ResNet50V2),
-    # VGG16 learnt from blue, green, red less their means; a grey face has all three alike, so their order is free.
+    # VGG16 was pretrained on BGR minus channel means; a grey face has three equal channels, so their order is free.
     "vgg16": Architecture(keras.applications.VGG16, scale=1.0, offset=(-103.939, -116.779, -123.68)),
     "cnn": Architecture(_cnn),
 }
@@ -60,24 +60,25 @@ def build(
     head: str = "pooled",
     dense: int = 0,
 ) -> keras.Model:
-    """A fresh model; `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of
-    a .keras model of the same network, whose head comes along.
+    """Return a new model.
 
-    `head` pools the last map or flattens it; `dense` hidden units follow (0: none), then dropout. `width` is the share
-    of the filters, for the networks that have it.
+    `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of a .keras model of
+    the same network, whose head is kept. `head` pools the last feature map or flattens it; `dense` hidden units follow
+    (0: none), then dropout. `width` is the share of the filters, for the mobilenets. Raises ModelError if they do not
+    fit each other.
     """
     if arch not in ARCHITECTURES:
         raise ModelError(f"expected --arch {' or '.join(ARCHITECTURES)}, found {arch!r}")
     if weights not in ("imagenet", "none") and not Path(weights).is_file():
         raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
-    earlier = load_model(Path(weights)) if weights.endswith(".keras") else None
-    chosen = ARCHITECTURES[arch]
-    if width != 1.0 and not chosen.has_width:
+    pretrained = load_model(Path(weights)) if weights.endswith(".keras") else None
+    architecture = ARCHITECTURES[arch]
+    if width != 1.0 and not architecture.has_width:
         raise ModelError(f"expected --width 1 with {arch}, found {width:g}; mobilenet and mobilenet_v2 have others")
-    backbone = _backbone(chosen, arch, size, "none" if earlier is not None else weights, width)
-    _calm_batch_norm(backbone)
+    backbone = _backbone(architecture, arch, size, "none" if pretrained is not None else weights, width)
+    _adapt_batch_norm(backbone)
     inputs = keras.Input((size, size, 3), name="pixels")
-    x = keras.layers.Rescaling(chosen.scale, offset=chosen.offset, name=SCALE)(inputs)
+    x = keras.layers.Rescaling(architecture.scale, offset=architecture.offset, name=SCALE)(inputs)
     x = backbone(x)
     x = (keras.layers.Flatten if head == "flatten" else keras.layers.GlobalAveragePooling2D)(name="pool")(x)
     if dense:
@@ -85,19 +86,19 @@ def build(
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = keras.layers.Dense(len(EMOTIONS), activation="softmax", name="emotion")(x)
     model = keras.Model(inputs, outputs, name=arch)
-    if earlier is not None:
+    if pretrained is not None:
         try:
-            model.set_weights(earlier.get_weights())
+            model.set_weights(pretrained.get_weights())
         except ValueError as error:
             reason = str(error).splitlines()[0][:200]
             raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason}") from error
     return model
 
 
-def _backbone(chosen: Architecture, arch: str, size: int, weights: str, width: float) -> keras.Model:
-    options = {"alpha": width} if chosen.has_width else {}
+def _backbone(architecture: Architecture, arch: str, size: int, weights: str, width: float) -> keras.Model:
+    options = {"alpha": width} if architecture.has_width else {}
     try:
-        return chosen.backbone(
+        return architecture.backbone(
             input_shape=(size, size, 3),
             include_top=False,
             weights=None if weights == "none" else weights,
@@ -109,10 +110,10 @@ def _backbone(chosen: Architecture, arch: str, size: int, weights: str, width: f
         raise ModelError(f"expected {arch} weights without top, could not load {weights}: {reason}") from error
 
 
-def _calm_batch_norm(backbone: keras.Model) -> None:
-    """Let the moving statistics follow the weights within an epoch.
+def _adapt_batch_norm(backbone: keras.Model) -> None:
+    """Make moving statistics follow the weights within an epoch.
 
-    Keras' MobileNetV2 has momentum 0.999: after a few hundred steps they are still a mixture with ImageNet's, and
+    Keras' MobileNetV2 has momentum 0.999: after a few hundred steps the statistics are still mixed with ImageNet's, and
     validation accuracy looks ten points worse than it is.
     """
     for layer in backbone.layers:

@@ -1,3 +1,5 @@
+"""Test reading data sets in every form, and their splits."""
+
 from __future__ import annotations
 
 import csv
@@ -11,7 +13,7 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from tests.conftest import drawn_face
-from train.data import load, seen_in, split_of, train_val_split
+from train.data import evaluation_faces, evaluation_split, load, seen_in, split_of, train_val_split
 from train.forms import CSV_LABELS
 
 
@@ -28,7 +30,7 @@ def write_csv(path: Path, header: tuple[str, ...] = ("emotion", "pixels", "Usage
 
 def test_folders_and_their_splits(drawn_data: Path) -> None:
     faces = load(drawn_data)
-    assert {split: len(found) for split, found in faces.items()} == {"train": 224, "public": 28}
+    assert {split: len(own) for split, own in faces.items()} == {"train": 224, "public": 28}
     assert faces["train"].images.shape == (224, 48, 48)
     assert faces["train"].images.dtype == np.uint8
     for split, first_seed in (("train", 0), ("public", 1000)):
@@ -40,11 +42,11 @@ def test_folders_and_their_splits(drawn_data: Path) -> None:
 def test_public_and_private_are_told_apart_in_one_folder(drawn_data: Path, tmp_path: Path) -> None:
     for label, emotion in enumerate(EMOTIONS):
         for name in ("PublicTest_1.png", "PrivateTest_2.png"):
-            place = tmp_path / "test" / emotion
-            place.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(place / name), drawn_face(label, len(name)))
+            folder = tmp_path / "test" / emotion
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / name), drawn_face(label, len(name)))
     faces = load(tmp_path)
-    assert {split: len(found) for split, found in faces.items()} == {"public": 7, "private": 7}
+    assert {split: len(own) for split, own in faces.items()} == {"public": 7, "private": 7}
     assert set(faces["private"].names) == {"PrivateTest_2.png"}
 
 
@@ -65,10 +67,11 @@ def test_the_csv_has_its_own_order_of_labels(tmp_path: Path, header: tuple[str, 
 
 def test_faces_in_two_splits_are_found(drawn_data: Path) -> None:
     faces = load(drawn_data)
-    learnt, judged = faces["train"], faces["public"]
-    assert not seen_in(judged, learnt).any()
-    both = judged.take(np.array([3, 4]))
-    assert seen_in(judged, both).tolist() == [i in (3, 4) for i in range(len(judged))]
+    train = faces["train"]
+    public = faces["public"]
+    assert not seen_in(public, train).any()
+    both = public.take(np.array([3, 4]))
+    assert seen_in(public, both).tolist() == [i in (3, 4) for i in range(len(public))]
 
 
 def test_the_labels_of_real_faces(public_test: Path) -> None:
@@ -121,15 +124,13 @@ def test_class_folders_by_name_number_and_synonym(tmp_path: Path, names: tuple[s
             cv2.imwrite(str(tmp_path / part / name / "im0.png"), drawn_face(label, len(part)))
     (tmp_path / "train" / ".ipynb_checkpoints").mkdir()
     faces = load(tmp_path)
-    assert {split: len(found) for split, found in faces.items()} == {"train": 7, "test": 7}, (
-        "neither public nor private"
-    )
+    assert {split: len(own) for split, own in faces.items()} == {"train": 7, "test": 7}, "neither public nor private"
     for label in range(7):
         assert (faces["train"].images[label] == drawn_face(label, len("train"))).all()
 
 
-def test_a_folder_of_ones_own(tmp_path: Path) -> None:
-    """Seven folders of pictures, large and small, grey and in colour, wide and high: their middles, at 48 pixels."""
+def test_a_folder_of_your_own(tmp_path: Path) -> None:
+    """Read images of any size, shape and colour: their middles, at 48 pixels."""
     rng = np.random.default_rng(0)
     for label, emotion in enumerate(EMOTIONS):
         (tmp_path / emotion.title()).mkdir()
@@ -142,25 +143,43 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
         for i in range(16):
             cv2.imwrite(str(tmp_path / emotion.title() / f"e{i}.png"), rng.integers(0, 255, (60 + i, 50), np.uint8))
     faces = load(tmp_path)
-    assert {split: len(found) for split, found in faces.items()} == {"train": 7 * 20}
+    assert {split: len(own) for split, own in faces.items()} == {"train": 7 * 20}
     for label in range(7):
         own = faces["train"].images[faces["train"].labels == label]
         assert (own[:4] == drawn_face(label, 0)).all()
 
 
-def test_without_public_faces_a_tenth_is_held_out_and_no_copy_is_on_both_sides(drawn_data: Path) -> None:
+def test_a_tenth_is_held_out_and_no_copy_is_on_both_sides(drawn_data: Path) -> None:
     train = load(drawn_data)["train"]
     twice = np.concatenate([np.arange(len(train))] * 2)
-    learn, choose = train_val_split({"train": train.take(twice)}, drawn_data)
-    assert len(learn) + len(choose) == 2 * len(train)
-    assert np.bincount(choose.labels).tolist() == [6] * 7, "3 of 32, and their copies"
-    assert choose.split == "held-out"
-    assert not seen_in(choose, learn).any()
+    training, validation = train_val_split({"train": train.take(twice)}, drawn_data)
+    assert len(training) + len(validation) == 2 * len(train)
+    assert np.bincount(validation.labels).tolist() == [6] * 7, "3 of 32, and their copies"
+    assert validation.split == "held-out"
+    assert not seen_in(validation, training).any()
     again = train_val_split({"train": train.take(twice)}, drawn_data)[1]
-    assert (again.images == choose.images).all()
+    assert (again.images == validation.images).all()
 
 
-def test_pictures_that_cannot_be_decoded_are_named(
+def test_public_test_is_used_only_if_asked_for(drawn_data: Path) -> None:
+    faces = load(drawn_data)
+    training, validation = train_val_split(faces, drawn_data)
+    assert (len(training), len(validation), validation.split) == (224 - 21, 21, "held-out")
+    training, validation = train_val_split(faces, drawn_data, "public")
+    assert (len(training), len(validation), validation.split) == (224, 28, "public")
+    with pytest.raises(DataError, match=r"split 'public' in .*, found train"):
+        train_val_split({"train": faces["train"]}, drawn_data, "public")
+
+
+def test_reports_are_on_public_test_or_else_on_the_held_out_tenth(drawn_data: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_data / "train", tmp_path / "train")
+    for folder, split in ((drawn_data, "public"), (tmp_path, "held-out")):
+        faces = evaluation_faces(folder)
+        assert faces.split == split
+        assert (evaluation_split(load(folder), folder)[1].images == faces.images).all()
+
+
+def test_images_that_cannot_be_decoded_are_listed(
     drawn_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(drawn_data, tmp_path / "data")
@@ -168,13 +187,13 @@ def test_pictures_that_cannot_be_decoded_are_named(
     for i, file in enumerate(broken):
         file.write_bytes(b"no picture" if i else b"")
     assert len(load(tmp_path / "data")["train"]) == 224
-    said = capsys.readouterr().err
-    assert f"skipped 5 damaged: {broken[0]}: cannot be decoded; " in said
-    assert "and 2 more" in said
+    stderr = capsys.readouterr().err
+    assert f"skipped 5 damaged: {broken[0]}: cannot be decoded; " in stderr
+    assert "and 2 more" in stderr
     with pytest.raises(DataError, match="cannot be decoded"):
         load(tmp_path / "data", strict=True)
 
 
-def test_a_split_that_is_not_there_is_told_with_those_that_are(drawn_data: Path) -> None:
+def test_a_missing_split_is_reported_with_those_that_exist(drawn_data: Path) -> None:
     with pytest.raises(DataError, match=r"split 'private' in .*, found train, public"):
         split_of(load(drawn_data), "private", drawn_data)

@@ -1,4 +1,4 @@
-"""What is in a data set twice, and the report on it."""
+"""Test duplicates, and the report on a data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.opencv import cv2
 from tests.conftest import drawn_face, tiny_arguments
 from train.__main__ import main as train
 from train.data import FaceSet
-from train.duplicates import copied, exact, near, without_copies
+from train.duplicates import copied_from, exact_duplicates, near_duplicates, without_copies
 from train.explore import FILES, main
 
 RNG = np.random.default_rng(0)
@@ -44,22 +44,22 @@ def darker(face: np.ndarray) -> np.ndarray:
 )
 def test_what_counts_as_the_same_picture(other: np.ndarray, kind: str | None) -> None:
     faces = as_set(FACES[0], FACES[2], other)
-    found = [*exact(faces), *near(faces)]
-    assert [(pair.first, pair.second) for pair in found] == ([(0, 2)] if kind else [])
-    assert [("exact" if pair.exact else "mirrored" if pair.mirrored else "near") for pair in found] == [kind] * bool(
+    pairs = [*exact_duplicates(faces), *near_duplicates(faces)]
+    assert [(pair.first, pair.second) for pair in pairs] == ([(0, 2)] if kind else [])
+    assert [("exact" if pair.exact else "mirrored" if pair.mirrored else "near") for pair in pairs] == [kind] * bool(
         kind
     )
-    assert copied(as_set(other), as_set(FACES[0], FACES[2])).tolist() == [kind is not None]
+    assert copied_from(as_set(other), as_set(FACES[0], FACES[2])).tolist() == [kind is not None]
 
 
-def test_copies_of_test_faces_are_kept_out_of_training() -> None:
-    learn = as_set(*FACES[:6])
-    kept = without_copies(learn, [as_set(darker(FACES[1])), as_set(FACES[3, :, ::-1])])
+def test_copies_of_test_faces_are_left_out_of_training() -> None:
+    train = as_set(*FACES[:6])
+    kept = without_copies(train, [as_set(darker(FACES[1])), as_set(FACES[3, :, ::-1])])
     assert kept.names == ("0", "2", "4", "5")
 
 
 def test_pictures_of_one_grey_are_not_all_alike() -> None:
-    assert near(as_set(*(np.full((48, 48), grey, np.uint8) for grey in (0, 100, 200)))) == []
+    assert near_duplicates(as_set(*(np.full((48, 48), grey, np.uint8) for grey in (0, 100, 200)))) == []
 
 
 def test_the_report_names_who_is_there_twice(
@@ -79,7 +79,7 @@ def test_the_report_names_who_is_there_twice(
 
 
 def test_training_without_the_duplicates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Faces that are noise, each unlike the others, but for one that is in both splits: it is left out of training."""
+    """Train on noise images, one of them in both splits: it is left out."""
     rng = np.random.default_rng(0)
     for split, prefix, count in (("train", "Training", 4), ("test", "PublicTest", 1)):
         for emotion in EMOTIONS:
@@ -91,6 +91,16 @@ def test_training_without_the_duplicates(tmp_path: Path, capsys: pytest.CaptureF
         tmp_path / "data" / "test" / "sad" / "PublicTest_sad0.png",
         tmp_path / "data" / "train" / "sad" / "Training_x.png",
     )
-    out = ["--drop-duplicates", "--epochs", "1", "--head-epochs", "0", "--out", str(tmp_path / "run")]
+    out = [
+        "--validation",
+        "public",
+        "--drop-duplicates",
+        "--epochs",
+        "1",
+        "--head-epochs",
+        "0",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert train([*tiny_arguments(tmp_path / "data"), *out]) == 0
-    assert "28 faces to learn from" in capsys.readouterr().out
+    assert "28 faces for training, 7 (public)" in capsys.readouterr().out

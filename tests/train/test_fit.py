@@ -1,4 +1,4 @@
-"""Training itself, small: it learns, it leaves a whole run folder, and it goes on exactly where it was killed."""
+"""Test small trainings: they learn, leave complete run folders, and resume exactly where they were killed."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ import numpy as np
 import pytest
 
 from edge.errors import ModelError
+from edge.labels import EMOTIONS
 from tests.conftest import ROOT, TINY_EPOCHS, draw_data_set, tiny_arguments
 from train.__main__ import main
-from train.fit import RunFolder, plateau_rate, should_stop_early
-from train.runs import Recipe, checkpoint, load_model, read_arrays, read_history
+from train.fit import RunFolder, plateau_learning_rate, should_stop_early
+from train.recipe import Recipe, read_recipe
+from train.runs import checkpoint, load_model, read_arrays, read_history
 from train.zoo import build
 
 
-def test_a_run_leaves_what_it_promises(tiny_run: Path) -> None:
-    left = {file.name for file in tiny_run.iterdir() if file.suffix not in (".tflite", ".onnx", ".npz")}
+def test_a_run_leaves_a_complete_folder(tiny_run: Path) -> None:
+    files = {file.name for file in tiny_run.iterdir() if file.suffix not in (".tflite", ".onnx", ".npz")}
     written = {"recipe.json", "history.csv", "model.keras", "metrics.json", "curves.png"}
-    assert left == {*written, checkpoint(tiny_run, TINY_EPOCHS).name}
+    assert files == {*written, checkpoint(tiny_run, TINY_EPOCHS).name}
     assert checkpoint(tiny_run, TINY_EPOCHS, ".npz").is_file()
     history = read_history(tiny_run)
     assert [row["epoch"] for row in history] == list(range(1, TINY_EPOCHS + 1))
     metrics = json.loads((tiny_run / "metrics.json").read_text())
-    assert metrics["faces"] == 28
-    assert metrics["not_in_training"]["faces"] == 28
+    assert read_recipe(tiny_run).validation == metrics["split"] == "held-out"
+    assert metrics["faces"] == metrics["not_in_training"]["faces"] == 21
     assert metrics["accuracy"] > 0.8, "it learns"
     averages = [row["val_accuracy_of_average"] for row in history]
     assert metrics["accuracy"] == pytest.approx(max(averages), abs=1e-6)
 
 
 @pytest.mark.parametrize("epochs_done", [1, 2, 4], ids=["amid the head", "after it", "amid fine-tuning"])
-def test_a_killed_run_goes_on_where_it_was(
+def test_an_interrupted_run_resumes_exactly(
     tiny_run: Path,
     drawn_data: Path,
     tmp_path: Path,
@@ -49,12 +51,12 @@ def test_a_killed_run_goes_on_where_it_was(
     epochs_done: int,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Cut after some epochs and resumed, it ends with the weights of the run that was never cut."""
+    """Expect a run that was cut after some epochs and resumed to end with the weights of an uncut one."""
     cut = tmp_path / "cut"
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "on_epoch_begin", _dies_at(epochs_done))
+        patch.setattr(RunFolder, "on_epoch_begin", _interrupt_at(epochs_done))
         assert main([*tiny_arguments(drawn_data), "--out", str(cut)]) == 130
-    assert f"after {epochs_done} epochs; go on with: python -m train --resume" in capfd.readouterr().err
+    assert f"after {epochs_done} epochs; continue with: python -m train --resume" in capfd.readouterr().err
     assert not (cut / "metrics.json").exists()
     assert len(read_history(cut)) == epochs_done
     assert main(["--resume", "--out", str(cut)]) == 0
@@ -66,14 +68,14 @@ def test_a_killed_run_goes_on_where_it_was(
 
 
 def test_the_average_is_kept(tiny_run: Path) -> None:
-    """What model.keras holds is the average of the epochs, and no epoch's own weights."""
+    """Expect the averaged weights to differ from the last epoch's own."""
     average = read_arrays(checkpoint(tiny_run, TINY_EPOCHS, ".npz"))
     last = load_model(checkpoint(tiny_run, TINY_EPOCHS)).get_weights()
     assert [a.shape for a in average] == [b.shape for b in last]
     assert max(np.abs(a - b).max() for a, b in zip(average, last, strict=True)) > 1e-3
 
 
-def test_training_goes_on_from_a_model_with_its_head(tiny_run: Path, tmp_path: Path) -> None:
+def test_training_starts_from_a_model_with_its_head(tiny_run: Path, tmp_path: Path) -> None:
     model = build("cnn", 32, str(tiny_run / "model.keras"), dropout=0.3)
     for a, b in zip(model.get_weights(), load_model(tiny_run / "model.keras").get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -81,8 +83,8 @@ def test_training_goes_on_from_a_model_with_its_head(tiny_run: Path, tmp_path: P
         build("mobilenet_v2", 32, str(tiny_run / "model.keras"), dropout=0.3)
 
 
-def test_a_run_killed_at_any_moment_goes_on_where_it_was(tiny_run: Path, drawn_data: Path, tmp_path: Path) -> None:
-    """SIGKILL, which nobody can catch; what was half-written does not count."""
+def test_a_run_killed_at_any_moment_resumes_exactly(tiny_run: Path, drawn_data: Path, tmp_path: Path) -> None:
+    """Kill by SIGKILL, which cannot be caught; half-written files do not count."""
     cut = tmp_path / "cut"
     command = [sys.executable, "-m", "train", *tiny_arguments(drawn_data), "--out", str(cut)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -96,17 +98,17 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_was(tiny_run: Path, drawn_d
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_the_backends_learn_the_same(drawn_data: Path, tiny_run: Path, tmp_path: Path) -> None:
-    """Mixing, class weights, a teacher, averages, an epoch of each phase: TensorFlow and JAX, from the same weights."""
+def test_the_backends_train_alike(drawn_data: Path, tiny_run: Path, tmp_path: Path) -> None:
+    """Train with mixing, class weights, a teacher and averaging in both phases, on TensorFlow and JAX."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed here")
-    given = tiny_run / "model.keras"
-    options = f"--epochs 2 --head-epochs 1 --mix 0.5 --balance weights --dropout 0 --average 0.5 --weights {given}"
+    start = tiny_run / "model.keras"
+    options = f"--epochs 2 --head-epochs 1 --mix 0.5 --balance weights --dropout 0 --ema 0.5 --weights {start}"
     histories = []
     for backend in ("tensorflow", "jax"):
         folder = tmp_path / backend
         command = [sys.executable, "-m", "train", *tiny_arguments(drawn_data), *options.split()]
-        command += ["--teacher", str(given), "--out", str(folder)]
+        command += ["--teacher", str(start), "--out", str(folder)]
         environment = {**os.environ, "KERAS_BACKEND": backend}
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
@@ -120,43 +122,47 @@ def history(*accuracies: float) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "rate", "ended"),
+    ("accuracies", "learning_rate", "ended"),
     [
         ([0.1], 1e-3, False),
         ([0.1, 0.5, 0.6, 0.7], 1e-3, False),
         ([0.1, 0.7, 0.6, 0.6], 1e-3, False),
-        ([0.1, 0.7, 0.6, 0.6, 0.7], 5e-4, False),  # three that were no better
+        ([0.1, 0.7, 0.6, 0.6, 0.7], 5e-4, False),  # three without improvement
         ([0.9, 0.7, 0.6, 0.6, 0.7, 0.5], 5e-4, True),  # the head's epoch does not count
         ([0.1, 0.7, *[0.6] * 6], 2.5e-4, True),
         ([0.1, 0.7, *[0.6] * 3, 0.8, *[0.7] * 3], 2.5e-4, False),
-        ([0.1, 0.7, *[0.6] * 30], 1e-4, True),  # the final rate
+        ([0.1, 0.7, *[0.6] * 30], 1e-4, True),  # the final learning rate
     ],
 )
-def test_plateaus_and_patience_follow_from_the_history(accuracies: list[float], rate: float, ended: bool) -> None:
-    recipe = Recipe(data="", schedule="plateau", rate=1e-3, final_rate=1e-4, patience=4)
-    assert plateau_rate(history(*accuracies), recipe) == pytest.approx(rate)
+def test_plateaus_and_patience_follow_from_the_history(
+    accuracies: list[float], learning_rate: float, ended: bool
+) -> None:
+    recipe = Recipe(data="", schedule="plateau", learning_rate=1e-3, final_learning_rate=1e-4, patience=4)
+    assert plateau_learning_rate(history(*accuracies), recipe) == pytest.approx(learning_rate)
     assert should_stop_early(history(*accuracies), recipe) is ended
     assert not should_stop_early(history(*accuracies), Recipe(data=""))
 
 
-def test_a_plateau_halves_the_rate_and_patience_ends_the_run(drawn_data: Path, tmp_path: Path) -> None:
-    """At a rate of nothing no epoch is better than another."""
-    options = "--average 0 --schedule plateau --rate 1e-9 --final-rate 1e-9 --patience 2 --epochs 9 --head-epochs 1"
+@pytest.mark.slow
+def test_patience_stops_a_run(drawn_data: Path, tmp_path: Path) -> None:
+    """Train at a learning rate of almost 0, at which no epoch improves."""
+    options = "--ema 0 --schedule plateau --learning-rate 1e-9 --final-learning-rate 1e-9 --patience 2"
+    options += " --epochs 9 --head-epochs 1"
     assert main([*tiny_arguments(drawn_data), *options.split(), "--out", str(tmp_path)]) == 0
     rows = read_history(tmp_path)
     values = [row["val_accuracy"] for row in rows[1:]]
     assert len(rows) < 9
     assert int(np.argmax(values)) == len(values) - 3
     assert main(["--resume", "--out", str(tmp_path)]) == 0
-    assert len(read_history(tmp_path)) == len(rows), "it had ended"
+    assert len(read_history(tmp_path)) == len(rows), "it had stopped"
 
 
-def _dies_at(epoch_to_die: int) -> Callable[[RunFolder, int], None]:
-    honest = RunFolder.on_epoch_begin
+def _interrupt_at(interrupted: int) -> Callable[[RunFolder, int], None]:
+    original = RunFolder.on_epoch_begin
 
     def on_epoch_begin(self: RunFolder, epoch: int, logs: dict[str, float] | None = None) -> None:
-        honest(self, epoch, logs)
-        if epoch == epoch_to_die:
+        original(self, epoch, logs)
+        if epoch == interrupted:
             raise KeyboardInterrupt
 
     return on_epoch_begin
@@ -176,11 +182,11 @@ def test_a_damaged_recipe_is_refused(tiny_run: Path, tmp_path: Path, capfd: pyte
     assert "recipe.json" in capfd.readouterr().err
 
 
-def test_two_workers_learn_what_one_does(tiny_run: Path, tmp_path: Path) -> None:
-    """Each in a process of its own, by TF_CONFIG; the same batches, so the same losses and weights; one run folder."""
-    odd_data = draw_data_set(tmp_path / "odd", train=22)  # 154 faces: a last batch of 10
+def test_two_workers_train_as_one_does(tiny_run: Path, tmp_path: Path) -> None:
+    """Run each in a process of its own; the same batches must give the same losses and weights, in one folder."""
+    odd_data = draw_data_set(tmp_path / "odd", train=22)  # 140 training faces: a last batch of 12
     teacher = tiny_run / "model.keras"
-    options = f"--epochs 3 --head-epochs 1 --mix 0.5 --balance weights --dropout 0 --average 0.5 --teacher {teacher}"
+    options = f"--epochs 3 --head-epochs 1 --mix 0.5 --balance weights --dropout 0 --ema 0.5 --teacher {teacher}"
     command = [sys.executable, "-m", "train", *tiny_arguments(odd_data), *options.split(), "--out"]
     alone, together = tmp_path / "alone", tmp_path / "together"
     subprocess.run([*command, str(alone)], cwd=ROOT, check=True, capture_output=True, timeout=300)
@@ -193,13 +199,13 @@ def test_two_workers_learn_what_one_does(tiny_run: Path, tmp_path: Path) -> None
             subprocess.Popen([*command, str(together)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
         )
     for process in processes:
-        _, told = process.communicate(timeout=300)
-        assert process.returncode == 0, told
-    ours, theirs = (
+        _, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+    expected, actual = (
         [[row[name] for name in ("loss", "val_loss", "val_accuracy_of_average")] for row in read_history(folder)]
         for folder in (alone, together)
     )
-    np.testing.assert_allclose(theirs, ours, rtol=1e-3)
+    np.testing.assert_allclose(actual, expected, rtol=1e-3)
     assert not any(layer.get("synchronized") for layer in backbone_config(together)), "so JAX can open it"
     one, two = (load_model(folder / "model.keras").get_weights() for folder in (alone, together))
     for a, b in zip(one, two, strict=True):
@@ -214,3 +220,33 @@ def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("localhost", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in sockets]
+
+
+@pytest.mark.slow
+def test_votes_and_seeds_in_one_command_and_resumed(
+    drawn_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Train on votes with two seeds, lose the second run, and resume: it starts again by the first one's recipe."""
+    votes = [",".join(["name", *EMOTIONS])]
+    for label, emotion in enumerate(EMOTIONS):
+        counts = ",".join("8" if i == label else "1" if i == (label + 1) % 7 else "0" for i in range(7))
+        votes += [f"{file.stem},{counts}" for file in (drawn_data / "train" / emotion).iterdir()]
+    (tmp_path / "votes.csv").write_text("\n".join(votes))
+    options = f"--soft-labels {tmp_path / 'votes.csv'} --balance sampling --epochs 2 --head-epochs 0 --select-by loss"
+    arguments = ["--out", str(tmp_path / "run"), "--seeds", "3", "1"]
+    assert main([*tiny_arguments(drawn_data), *options.split(), *arguments]) == 0
+    assert "mean and standard deviation over 2 seeds, on held-out" in capfd.readouterr().out
+    first, second = (tmp_path / f"run-seed{seed}" for seed in (3, 1))
+    for folder, seed in ((first, 3), (second, 1)):
+        assert read_recipe(folder).seed == seed
+        rows = read_history(folder)
+        assert {"val_accuracy", "val_recall", "val_loss", "val_recall_of_average"} <= set(rows[0])
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["votes"]["clear_faces"] == 21
+        assert metrics["votes"]["accuracy"] in [pytest.approx(row["val_accuracy_of_average"]) for row in rows]
+    assert read_history(first)[-1]["loss"] != read_history(second)[-1]["loss"]
+    shutil.rmtree(second)
+    assert main(["--resume", *arguments]) == 0
+    assert read_recipe(second).seed == 1
+    assert read_recipe(second).soft_labels == read_recipe(first).soft_labels
+    assert len(read_history(second)) == 2

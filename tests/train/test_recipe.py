@@ -1,0 +1,103 @@
+"""Test recipes: reading old ones, and what model cards say of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ModelError, OutputError, UsageError
+from train.__main__ import planned_runs
+from train.options import Options, parse_args
+from train.recipe import Recipe, describe_training, read_recipe, recipe_of
+
+RECIPE = Recipe(data="faces", soft_labels="votes.csv", seed=4)
+
+
+def write(path: Path, **changes: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**asdict(RECIPE), **changes}))
+
+
+def test_a_recipe_is_read_from_a_run_or_beside_a_published_model(tmp_path: Path) -> None:
+    assert recipe_of(tmp_path / "model.keras") is None
+    write(tmp_path / "recipe.json")
+    write(tmp_path / "votes.recipe.json", seed=5)
+    assert recipe_of(tmp_path / "model.keras") == read_recipe(tmp_path) == RECIPE
+    assert recipe_of(tmp_path / "votes.keras") == replace(RECIPE, seed=5)
+
+
+def test_cards_say_what_the_epoch_was_chosen_on(tmp_path: Path) -> None:
+    model = tmp_path / "model.keras"
+    assert describe_training(model) == "FER-2013, split Training; epoch chosen on PublicTest", "as shipped before"
+    write(tmp_path / "recipe.json")
+    assert "votes as targets; epoch chosen on a held-out tenth" in describe_training(model)
+    write(tmp_path / "recipe.json", votes="posterior", validation="public")
+    assert describe_training(model) == "FER-2013, split Training; epoch chosen on PublicTest"
+
+
+@pytest.mark.parametrize("split", [None, "held-out"])
+def test_recipes_of_old_runs_are_read(tmp_path: Path, split: str | None) -> None:
+    old = {"data": "faces", "batch": 32, "rate": 1e-4, "final_rate": 1e-6, "average": 0.8, "symmetric": 0.1}
+    (tmp_path / "recipe.json").write_text(json.dumps(old))
+    if split:
+        (tmp_path / "metrics.json").write_text(json.dumps({"split": split}))
+    recipe = read_recipe(tmp_path)
+    assert (recipe.batch_size, recipe.learning_rate, recipe.final_learning_rate) == (32, 1e-4, 1e-6)
+    assert (recipe.ema, recipe.reverse_ce, recipe.balance_power) == (0.8, 0.1, 1.0)
+    assert recipe.validation == (split or "public")
+
+
+def test_a_recipe_with_unknown_fields_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "recipe.json", moon="full")
+    with pytest.raises(ModelError, match="unknown fields moon"):
+        read_recipe(tmp_path)
+
+
+@pytest.mark.parametrize(("select_by", "better"), [("accuracy", 1), ("recall", 0), ("loss", 1)])
+def test_the_measure_that_epochs_are_chosen_by(select_by: str, better: int) -> None:
+    recipe = replace(RECIPE, select_by=select_by, ema=0.5)
+    rows = [
+        {"val_accuracy_of_average": 0.6, "val_recall_of_average": 0.7, "val_loss_of_average": 0.9},
+        {"val_accuracy_of_average": 0.7, "val_recall_of_average": 0.6, "val_loss_of_average": 0.8},
+    ]
+    assert max(rows, key=recipe.selection_score) is rows[better]
+
+
+def test_a_run_per_seed(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = Options(RECIPE, out, seeds=(0, 7))
+    runs = planned_runs(options, chief=True)
+    assert {folder.name: recipe.seed for folder, recipe in runs.items()} == {"run-seed0": 0, "run-seed7": 7}
+    write(tmp_path / "run-seed7" / "recipe.json", seed=7, mix=0.2)
+    with pytest.raises(OutputError, match="run-seed7 already holds a run"):
+        planned_runs(options, chief=True)
+    resumed = planned_runs(replace(options, resume=True), chief=True)
+    assert {folder.name: (recipe.seed, recipe.mix) for folder, recipe in resumed.items()} == {
+        "run-seed0": (0, 0.2),
+        "run-seed7": (7, 0.2),
+    }
+    with pytest.raises(UsageError, match="--learning-rate would change it"):
+        planned_runs(replace(options, resume=True, changed=("learning_rate",)), chief=True)
+    with pytest.raises(ModelError, match=r"recipe\.json"):
+        planned_runs(Options(RECIPE, out, resume=True), chief=True)
+
+
+def test_arguments_become_a_recipe(tmp_path: Path) -> None:
+    arguments = "--soft-labels v.csv --size 96 --learning-rate 3e-4 --final-learning-rate 3e-6 --mix 0.2 --ema 0.9"
+    arguments += " --label-smoothing 0 --weights m.keras --teacher a.keras b.tflite --seeds 1 0 1 --out runs/x"
+    options = parse_args(None, arguments.split())
+    assert options.recipe.teachers == ("a.keras", "b.tflite")
+    assert options.recipe.learns_votes
+    assert options.recipe.validation == "held-out"
+    assert options.seeds == (1, 0)
+    assert {"learning_rate", "mix", "teachers"} <= set(options.changed)
+    assert "size" not in options.changed, "96 is the default"
+
+
+@pytest.mark.parametrize("arguments", ["--seeds 1 2 --seed 3", "--votes posterior", "--head-epochs 30"])
+def test_contradictions_are_refused(arguments: str) -> None:
+    with pytest.raises(SystemExit):
+        parse_args(None, arguments.split())

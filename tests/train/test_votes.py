@@ -1,0 +1,99 @@
+"""Test reading votes, clear majorities, and the metrics against votes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from tests.conftest import shared
+from train.evaluation import evaluate_on_votes
+from train.votes import CHOICES, Votes, read_votes, votes_on
+
+HEADER = "name,usage,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+SEVEN = "name,neutral,happy,surprise,sad,angry,disgust,fear\n"
+
+
+def counts(**votes: int) -> list[float]:
+    return [float(votes.get(choice, 0)) for choice in CHOICES]
+
+
+def test_counts_are_in_our_order_and_names_lose_their_suffix(tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(HEADER + "Training_1.png,Training,1,0,0,6,1,0,0,1,1,0\nx,Training" + ",1" * 10)
+    votes = read_votes(tmp_path / "votes.csv")
+    assert votes["Training_1"].tolist() == counts(neutral=1, sad=6, angry=1, contempt=1, unknown=1)
+    found = votes_on(["x.jpg", "Training_1"], tmp_path / "votes.csv")
+    assert found.counts[1].tolist() == votes["Training_1"].tolist()
+    assert found.counts[0].tolist() == [1.0] * 10
+
+
+@pytest.mark.parametrize(
+    ("votes", "clear", "why"),
+    [
+        (counts(sad=5, neutral=4, unknown=1), True, "half of ten"),
+        (counts(sad=4, neutral=3, fear=3), False, "below half"),
+        (counts(sad=5, neutral=5), False, "a tie"),
+        (counts(sad=5, contempt=5), False, "no more than contempt"),
+        (counts(sad=5, unknown=5), False, "no more than unknown"),
+        (counts(sad=5, NF=5), False, "no more than no face"),
+        (counts(NF=10), False, "no vote for an emotion"),
+        (counts(), False, "no votes"),
+    ],
+)
+def test_clear_majorities(votes: list[float], clear: bool, why: str) -> None:
+    row = Votes(np.array([votes], dtype=np.float32))
+    assert row.clear().tolist() == [clear], why
+    if clear:
+        assert EMOTIONS[int(row.majority()[0])] == "sad"
+
+
+def test_faces_that_are_none_to_the_annotators_are_not_usable() -> None:
+    votes = Votes(np.array([counts(NF=6, sad=4), counts(NF=5, sad=5), counts(unknown=10), counts(sad=1)], np.float32))
+    assert votes.no_face().tolist() == [True, False, False, False]
+    assert votes.usable().tolist() == [False, True, False, True]
+    np.testing.assert_allclose(votes.shares().sum(axis=1), [1, 1, 0, 1])
+
+
+def test_the_votes_of_fer_plus() -> None:
+    table = read_votes(shared("data/ferplus.csv"))
+    assert EMOTIONS[int(table["PublicTest_10014592"][:7].argmax())] == "sad"
+    public = [name for name in table if name.startswith("PublicTest")]
+    votes = votes_on(public, shared("data/ferplus.csv"))
+    assert len(table) == 32_138
+    assert (len(public), int(votes.clear().sum()), int(votes.no_face().sum())) == (3579, 3172, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "name,neutral\nx,1\n", "a,b\n1,2\n", SEVEN + "x,1,0,inf,0,0,0,0\n", SEVEN + "x,9,0,-1,0,0,0,0\n"],
+)
+def test_other_tables_are_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(content)
+    with pytest.raises(DataError, match="table of votes"):
+        read_votes(tmp_path / "votes.csv")
+
+
+def test_votes_on_other_faces_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "votes.csv").write_text(SEVEN + "else,1,0,0,0,0,0,0\n")
+    with pytest.raises(DataError, match="found 0 of 2"):
+        votes_on(["a", "b"], tmp_path / "votes.csv")
+
+
+def test_metrics_against_votes_by_hand() -> None:
+    """Three clear faces (sad, sad, happy), one unclear, one that is no face."""
+    table = [counts(sad=10), counts(sad=6, neutral=4), counts(happy=10), counts(sad=4, fear=4, happy=2), counts(NF=10)]
+    sad, happy = EMOTIONS.index("sad"), EMOTIONS.index("happy")
+    probabilities = np.full((5, 7), 0.01, dtype=np.float32)
+    for row, (emotion, confidence) in enumerate([(sad, 0.9), (happy, 0.6), (happy, 0.8), (sad, 0.5), (sad, 0.9)]):
+        probabilities[row, emotion] = confidence
+    result = evaluate_on_votes(Votes(np.array(table, dtype=np.float32)), probabilities)
+    assert (result["faces"], result["clear_faces"]) == (4, 3)
+    assert result["accuracy"] == pytest.approx(2 / 3)
+    assert result["mean_recall"] == pytest.approx((0.5 + 1) / 2), "of the emotions that have clear faces"
+    assert result["per_class"]["sad"] == {"recall": 0.5, "faces": 2}
+    assert result["per_class"]["fear"] == {"recall": None, "faces": 0}
+    # Shares of votes for the predictions: 1 (at 0.9), 0 (at 0.6), 1 (at 0.8), 0.4 (at 0.5); each in a bin of its own.
+    assert result["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.2 + 0.1) / 4, abs=1e-6)

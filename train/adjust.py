@@ -1,0 +1,174 @@
+"""Adjust a trained model for rare emotions, without training: post-hoc logit adjustment (Menon et al. 2021).
+
+python -m train.adjust --model runs/NAME/model.keras --soft-labels ferplus.csv          (only prints the table)
+python -m train.adjust --model runs/NAME/model.keras --soft-labels ferplus.csv --tau 0.5 -o runs/NAME/adjusted.keras
+python -m train.adjust --model runs/NAME/model.keras --offsets neutral=-0.5 -o runs/NAME/adjusted.keras
+
+tau * log(prior) is subtracted from the logits, where the priors are the emotions' frequencies among the training
+targets. Offsets are added to the logits instead: neutral=-0.5 makes neutral rarer. Both only change the bias of the
+last layer, so the model stays as large and as fast. The table is measured on the held-out tenth of Training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.arguments import ArgumentParser
+from edge.errors import ModelError, UsageError, exit_status
+from edge.files import check_writable
+from edge.labels import EMOTIONS
+from edge.values import Probabilities
+from train.data import DATA, FaceSet, load, train_val_split
+from train.evaluation import evaluate_on_votes
+from train.extras import require_keras
+from train.metrics import LEAST_PROBABILITY, calibration_error, recalls
+from train.progress import progress
+from train.recipe import Recipe, recipe_of
+from train.runs import load_model, save_model
+from train.targets import emotion_frequencies, training_examples
+from train.votes import votes_on
+
+if TYPE_CHECKING:
+    import keras
+
+TAUS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)  # rows of the table
+LARGEST_TAU = 10.0
+
+Offsets = npt.NDArray[np.float64]  # added to the logits, [7] in the order of EMOTIONS
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = ArgumentParser("python -m train.adjust", __doc__)
+    parser.add_argument("--model", type=Path, required=True, help=".keras file made by train")
+    parser.add_argument("--data", default=str(DATA), help="data set; its Training faces are used")
+    parser.add_argument("--soft-labels", default="", metavar="CSV", help="table of votes for priors and table")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--tau", type=_tau, help="strength of the adjustment by priors; 1 is that of the paper")
+    amount.add_argument("--offsets", type=parse_offsets, metavar="EMOTION=NUMBER,...", help="offsets of the logits")
+    parser.add_argument("-o", "--out", type=Path, help=".keras file to write; without it, only the table is printed")
+    args = parser.parse_args(argv)
+    if (args.out is None) != (args.tau is None and args.offsets is None):
+        parser.error("writing a model expects -o FILE and one of --tau, --offsets; leave out all to print the table")
+    return args
+
+
+def _tau(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -LARGEST_TAU <= value <= LARGEST_TAU:
+        raise argparse.ArgumentTypeError(f"expected a number from {-LARGEST_TAU:g} to {LARGEST_TAU:g}, found {text!r}")
+    return value
+
+
+def parse_offsets(text: str) -> Offsets:
+    """Parse offsets such as neutral=-0.5,fear=0.3; other emotions get 0. Raises ArgumentTypeError."""
+    offsets = np.zeros(len(EMOTIONS))
+    for part in text.split(","):
+        emotion, _, number = part.partition("=")
+        try:
+            offsets[EMOTIONS.index(emotion.strip())] = float(number)
+        except ValueError:
+            offsets[:] = np.nan
+    if not np.isfinite(offsets).all():
+        raise argparse.ArgumentTypeError(f"expected {EMOTIONS[0]}=NUMBER,... of {', '.join(EMOTIONS)}, found {text!r}")
+    return offsets
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return exit_status(lambda: adjust(args.model, args.data, args.soft_labels, args.tau, args.offsets, args.out))
+
+
+def adjust(
+    path: Path, data: str, soft_labels: str, tau: float | None, offsets: Offsets | None, out: Path | None
+) -> int:
+    """Print the table of the model at `path`; write the adjusted model to `out` if one is named."""
+    if out is not None and (out.suffix != ".keras" or out.resolve() == path.resolve()):
+        raise UsageError(f"expected -o with a new .keras file, found {out}")
+    if out is not None:
+        check_writable(out)
+    require_keras()
+    from train.predict import predict_keras
+
+    model = load_model(path)
+    head = last_layer(model, path)
+    training, validation = train_val_split(load(Path(data), ("train",)), Path(data))
+    examples = training_examples(training, Recipe(data, soft_labels=soft_labels))
+    priors = emotion_frequencies(examples.targets)
+    with progress() as stage:
+        probabilities = predict_keras(model, validation.images, stage("predict", len(validation)))
+    rows = [(f"tau {value:g}", prior_offsets(priors, value)) for value in TAUS]
+    if tau is not None:
+        offsets = prior_offsets(priors, tau)
+    if offsets is not None:
+        rows.append(("chosen", offsets))
+    _print_table(rows, validation, probabilities, soft_labels)
+    recipe = recipe_of(path)
+    if recipe is not None and recipe.validation == "public":
+        print("the model was trained on these faces (--validation public): its errors look rarer than they are")
+    if out is not None and offsets is not None:
+        add_to_bias(head, offsets)
+        save_model(model, out)
+        print(f"written: {out}")
+    return 0
+
+
+def prior_offsets(priors: Offsets, tau: float) -> Offsets:
+    """Return -tau * log(prior), shifted to mean 0, which softmax does not see."""
+    offsets = -tau * np.log(priors)
+    return offsets - offsets.mean()
+
+
+def shift_logits(probabilities: Probabilities, offsets: Offsets) -> Probabilities:
+    """Return softmax(logits + offsets) for probabilities softmax(logits), [n, 7]."""
+    logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY)) + offsets
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def last_layer(model: keras.Model, path: Path) -> keras.layers.Layer:
+    """Return the dense softmax layer that ends the model; ModelError if it ends otherwise or has no bias."""
+    layer = model.layers[-1]
+    activation = getattr(getattr(layer, "activation", None), "__name__", "none")
+    if getattr(layer, "bias", None) is None or activation != "softmax":
+        raise ModelError(f"expected a model that ends in a dense softmax layer with bias, found {layer.name} in {path}")
+    return layer
+
+
+def add_to_bias(layer: keras.layers.Layer, offsets: Offsets) -> None:
+    """Add offsets [7] to the bias of a dense layer."""
+    import keras
+
+    layer.bias.assign(keras.ops.convert_to_numpy(layer.bias) + offsets.astype(np.float32))
+
+
+def measure(faces: FaceSet, probabilities: Probabilities, soft_labels: str) -> tuple[float, float, float]:
+    """Return accuracy, mean recall and calibration error, against votes if there is a table of them."""
+    if soft_labels:
+        votes = evaluate_on_votes(votes_on(faces.names, Path(soft_labels)), probabilities)
+        return votes["accuracy"], votes["mean_recall"], votes["calibration_error"]
+    predictions = probabilities.argmax(axis=1)
+    correct = predictions == faces.labels
+    recall = float(np.nanmean(recalls(faces.labels, predictions)))
+    return float(correct.mean()), recall, calibration_error(correct, probabilities.max(axis=1))
+
+
+def _print_table(
+    rows: list[tuple[str, Offsets]], faces: FaceSet, probabilities: Probabilities, soft_labels: str
+) -> None:
+    print(f"{len(faces)} faces of {faces.split}, against {'votes (clear majorities)' if soft_labels else 'labels'}")
+    print(f"{'':<9}  accuracy  mean recall  calibration error")
+    for name, offsets in rows:
+        accuracy, recall, error = measure(faces, shift_logits(probabilities, offsets), soft_labels)
+        print(f"{name:<9}  {accuracy:8.2%}  {recall:11.3f}  {error:17.3f}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""Evaluate predictions against labels and against annotators' votes: the contents of metrics.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.errors import DataError
+from edge.labels import EMOTIONS
+from edge.values import Probabilities
+from train.data import FaceSet, seen_in
+from train.duplicates import copied_from
+from train.metrics import calibration_error, recalls, report, wilson
+from train.votes import Votes, votes_on
+
+
+def evaluate_predictions(
+    faces: FaceSet, probabilities: Probabilities, training: FaceSet | None, soft_labels: Path | None = None
+) -> dict[str, Any]:
+    """Return the metrics of probabilities [n, 7] on n faces.
+
+    With training faces, the same again without the faces that are in training too: pixel for pixel
+    (`not_in_training`), or exactly or nearly (`not_nearly_in_training`). With a table of votes, `votes` as well.
+    """
+    result = {"split": faces.split, **report(faces.labels, probabilities)}
+    if training is not None:
+        duplicates = {
+            "not_in_training": seen_in(faces, training),
+            "not_nearly_in_training": copied_from(faces, training),
+        }
+        for name, duplicate in duplicates.items():
+            if not duplicate.all():
+                result[name] = report(faces.labels[~duplicate], probabilities[~duplicate])
+    if soft_labels is not None:
+        result["votes"] = evaluate_on_votes(votes_on(faces.names, soft_labels), probabilities)
+    return result
+
+
+def evaluate_on_votes(votes: Votes, probabilities: Probabilities) -> dict[str, Any]:
+    """Return the metrics of probabilities [n, 7] against the votes on the same faces.
+
+    Accuracy and recall are on clear majorities (train.votes). The calibration error compares confidence with the share
+    of votes for the predicted emotion, on all faces with votes for an emotion. Raises DataError without a clear one.
+    """
+    clear = votes.clear()
+    if not clear.any():
+        raise DataError("expected clear majorities in the table of votes, found none on these faces")
+    predictions = probabilities.argmax(axis=1)
+    labels = votes.majority()
+    correct = int((predictions[clear] == labels[clear]).sum())
+    recall = recalls(labels[clear], predictions[clear])
+    counts = np.bincount(labels[clear], minlength=len(EMOTIONS))
+    usable = votes.usable()
+    shares = np.take_along_axis(votes.shares(), predictions[:, None], axis=1)[:, 0]
+    return {
+        "faces": int(usable.sum()),
+        "clear_faces": int(clear.sum()),
+        "accuracy": correct / int(clear.sum()),
+        "accuracy_ci95": list(wilson(correct, int(clear.sum()))),
+        "mean_recall": float(np.nanmean(recall)),
+        "calibration_error": calibration_error(shares[usable], probabilities.max(axis=1)[usable]),
+        "per_class": {
+            emotion: {"recall": float(recall[i]) if counts[i] else None, "faces": int(counts[i])}
+            for i, emotion in enumerate(EMOTIONS)
+        },
+    }
+
+
+def summarize_votes(votes: dict[str, Any]) -> str:
+    """Return one line on the metrics against votes, as evaluate_on_votes returns them."""
+    low, high = votes["accuracy_ci95"]
+    return (
+        f"votes: accuracy {votes['accuracy']:.2%} (95%: {low:.1%} to {high:.1%}) on {votes['clear_faces']} clear "
+        f"majorities, mean recall {votes['mean_recall']:.3f}, calibration error {votes['calibration_error']:.3f}"
+    )
+
+
+def summarize_seeds(metrics: Sequence[dict[str, Any]]) -> str:
+    """Return mean and sample standard deviation over several runs' metrics, one measure a line."""
+    measures = {"accuracy": [item["accuracy"] for item in metrics]}
+    if all("votes" in item for item in metrics):
+        for name in ("accuracy", "mean_recall", "calibration_error"):
+            measures[f"votes: {name.replace('_', ' ')}"] = [item["votes"][name] for item in metrics]
+    lines = [f"mean and standard deviation over {len(metrics)} seeds, on {metrics[0]['split']}"]
+    for name, values in measures.items():
+        lines.append(f"  {name:<24} {np.mean(values):.4f} +- {np.std(values, ddof=min(1, len(values) - 1)):.4f}")
+    return "\n".join(lines)

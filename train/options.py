@@ -1,0 +1,187 @@
+"""Parse the command line of `python -m train` into typed options."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from edge.arguments import ArgumentParser, fraction, positive, share, whole
+from train.data import DATA, VALIDATIONS
+from train.recipe import Recipe
+
+SEED = whole(0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The recipe of a run, its folder, and how to run it.
+
+    `changed` are the recipe's fields that differ from the defaults; `seeds` asks for one run per seed; `strict` makes
+    damaged faces an error.
+    """
+
+    recipe: Recipe
+    out: Path | None = None
+    resume: bool = False
+    seeds: tuple[int, ...] = ()
+    changed: tuple[str, ...] = ()
+    strict: bool = False
+
+
+def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
+    """Parse the arguments; errors end the program with status 2. `usage` is shown by --help."""
+    parser = ArgumentParser("python -m train", usage)
+    _add_data(parser)
+    _add_network(parser.add_argument_group("network"))
+    _add_schedule(parser.add_argument_group("schedule"))
+    _add_learning(parser.add_argument_group("targets and loss"))
+    _add_run(parser)
+    args = parser.parse_args(argv)
+    recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
+    recipe = replace(recipe, teachers=tuple(recipe.teachers))
+    changed = tuple(
+        field.name for field in fields(Recipe) if getattr(args, field.name) != parser.get_default(field.name)
+    )
+    if recipe.head_epochs > recipe.epochs and not args.resume:
+        parser.error(f"--head-epochs {recipe.head_epochs} must not exceed --epochs {recipe.epochs}")
+    if recipe.votes != Recipe.votes and not (recipe.soft_labels or args.resume):
+        parser.error(f"--votes {recipe.votes} expects a table of votes; add --soft-labels CSV")
+    if args.seeds and "seed" in changed:
+        parser.error(f"--seeds names the seeds of several runs; leave out --seed {recipe.seed}")
+    return Options(recipe, args.out, args.resume, tuple(dict.fromkeys(args.seeds)), changed, args.strict)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", default=str(DATA), help="folder of faces, or fer2013.csv")
+    parser.add_argument(
+        "--validation",
+        choices=VALIDATIONS,
+        default=Recipe.validation,
+        help="faces that the epoch is chosen on: a held-out tenth of Training, or PublicTest",
+    )
+    parser.add_argument(
+        "--select-by",
+        choices=["accuracy", "recall", "loss"],
+        default=Recipe.select_by,
+        help="measure on these faces that the epoch is chosen by; recall is the mean over the emotions",
+    )
+    parser.add_argument("--strict", action="store_true", help="stop at a damaged image or row in place of skipping it")
+    parser.add_argument(
+        "--drop-duplicates",
+        action="store_true",
+        help="leave out training faces that are validation or test faces too, exactly or nearly",
+    )
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--arch", default=Recipe.arch, help="mobilenet_v2, mobilenet, resnet50_v2, vgg16 or cnn")
+    group.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
+    group.add_argument(
+        "--weights",
+        default=Recipe.weights,
+        help="imagenet, none, a no-top weights file, or a .keras model of the same network to fine-tune",
+    )
+    group.add_argument("--width", type=positive, default=Recipe.width, help="share of the filters, for the mobilenets")
+    group.add_argument(
+        "--head", choices=["pooled", "flatten"], default=Recipe.head, help="pooling of the last feature map"
+    )
+    group.add_argument("--dense", type=whole(0), default=Recipe.dense, help="hidden units of the head, 0 for none")
+    group.add_argument("--dropout", type=fraction, default=Recipe.dropout, help="dropout before the last layer")
+
+
+def _add_schedule(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--epochs", type=whole(1), default=Recipe.epochs, help="epochs, those of the head included")
+    group.add_argument(
+        "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="epochs of the head on a frozen backbone"
+    )
+    group.add_argument("--batch-size", type=whole(1), default=Recipe.batch_size, help="faces per step")
+    group.add_argument("--learning-rate", type=positive, default=Recipe.learning_rate, help="highest learning rate")
+    group.add_argument(
+        "--final-learning-rate", type=positive, default=Recipe.final_learning_rate, help="learning rate at the end"
+    )
+    group.add_argument(
+        "--schedule",
+        choices=["cosine", "plateau"],
+        default=Recipe.schedule,
+        help="cosine decay, or halving after three epochs without improvement",
+    )
+    group.add_argument(
+        "--patience",
+        type=whole(0),
+        default=Recipe.patience,
+        help="stop after this many epochs without improvement, 0: never",
+    )
+    group.add_argument(
+        "--ema",
+        type=fraction,
+        default=Recipe.ema,
+        help="decay per epoch of the exponential moving average of the weights; 0 for none",
+    )
+
+
+def _add_learning(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--mix", type=share, default=Recipe.mix, help="share of batches mixed by MixUp or CutMix")
+    group.add_argument(
+        "--balance",
+        choices=["none", "weights", "sampling"],
+        default=Recipe.balance,
+        help="rare emotions get a higher weight in the loss, or are sampled more often",
+    )
+    group.add_argument(
+        "--balance-power",
+        type=share,
+        default=Recipe.balance_power,
+        help="of --balance: weights are frequency to the minus this power; 1 balances fully, 0.5 halfway",
+    )
+    group.add_argument(
+        "--label-smoothing", type=fraction, default=Recipe.label_smoothing, help="share of a target spread evenly"
+    )
+    group.add_argument(
+        "--reverse-ce",
+        type=share,
+        default=Recipe.reverse_ce,
+        help="weight of the reverse cross-entropy, which is robust to wrong labels",
+    )
+    group.add_argument("--weight-decay", type=fraction, default=Recipe.weight_decay, help="weight decay of AdamW")
+    group.add_argument(
+        "--soft-labels", default=Recipe.soft_labels, metavar="CSV", help="table of annotators' votes, such as FER+'s"
+    )
+    group.add_argument(
+        "--votes",
+        choices=["labels", "posterior"],
+        default=Recipe.votes,
+        help="use of --soft-labels: votes replace the labels, or targets are half the label and half P(label | votes)",
+    )
+    group.add_argument(
+        "--teacher",
+        dest="teachers",
+        nargs="+",
+        default=Recipe.teachers,
+        metavar="FILE",
+        help="trained models to distil, .keras, .tflite or .onnx; the mean of several",
+    )
+    group.add_argument(
+        "--temperature", type=positive, default=Recipe.temperature, help="softmax temperature of teacher and student"
+    )
+    group.add_argument(
+        "--teacher-weight",
+        type=share,
+        default=Recipe.teacher_weight,
+        help="weight of the teacher; targets have the rest",
+    )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=SEED, default=Recipe.seed, help="seed of every random choice")
+    parser.add_argument(
+        "--seeds",
+        type=SEED,
+        nargs="+",
+        default=[],
+        metavar="SEED",
+        help="one run per seed, in OUT-seed0 and so on, with mean and standard deviation at the end",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well")
+    parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out by its own recipe")

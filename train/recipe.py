@@ -1,0 +1,125 @@
+"""Define the recipe of a run: everything that it depends on, besides the code and the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ModelError
+from train.data import HELD_OUT
+
+OF_AVERAGE = "_of_average"  # ends the columns of the history that the averaged weights are measured in
+# Old names of recipe fields, and their names now.
+RENAMED = {
+    "batch": "batch_size",
+    "rate": "learning_rate",
+    "final_rate": "final_learning_rate",
+    "average": "ema",
+    "symmetric": "reverse_ce",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The arguments of `python -m train`, whose --help explains each field."""
+
+    data: str
+    validation: str = HELD_OUT  # the faces that the epoch is chosen on; see train.data.train_val_split
+    select_by: str = "accuracy"
+    drop_duplicates: bool = False
+    arch: str = "mobilenet_v2"
+    size: int = 96
+    weights: str = "imagenet"
+    width: float = 1.0
+    head: str = "pooled"
+    dense: int = 0
+    epochs: int = 18
+    head_epochs: int = 1
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    reverse_ce: float = 0.0
+    dropout: float = 0.3
+    mix: float = 0.0
+    balance: str = "none"
+    balance_power: float = 0.5
+    schedule: str = "cosine"
+    patience: int = 0
+    ema: float = 0.0
+    soft_labels: str = ""
+    votes: str = "labels"
+    teachers: tuple[str, ...] = ()
+    temperature: float = 2.0
+    teacher_weight: float = 0.7
+    tensorboard: bool = False
+    seed: int = 0
+
+    @property
+    def learns_votes(self) -> bool:
+        """Return whether votes are the targets in place of labels."""
+        return bool(self.soft_labels) and self.votes == "labels"
+
+    @property
+    def selection_column(self) -> str:
+        """Return the column of the history that the best epoch is chosen by."""
+        return f"val_{self.select_by}{OF_AVERAGE if self.ema else ''}"
+
+    def selection_score(self, row: dict[str, float]) -> float:
+        """Return how good an epoch is by its row of the history: higher is better, for losses too."""
+        value = row[self.selection_column]
+        return -value if self.select_by == "loss" else value
+
+    def description(self) -> str:
+        """Return what a model card says of the training: data, targets, and the faces that the epoch is chosen on."""
+        targets = ", with annotators' votes as targets" if self.learns_votes else ""
+        chosen_on = "PublicTest" if self.validation == "public" else "a held-out tenth of it"
+        return f"FER-2013, split Training{targets}; epoch chosen on {chosen_on}"
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """Read the recipe of a run; ModelError if it is missing or damaged."""
+    return _read_recipe(folder / "recipe.json")
+
+
+def recipe_of(model: Path) -> Recipe | None:
+    """Read the recipe that a model was trained by; None if there is none beside it.
+
+    For NAME.keras that is NAME.recipe.json (a published model) or recipe.json (a run folder).
+    """
+    for path in (model.with_suffix(".recipe.json"), model.parent / "recipe.json"):
+        if path.is_file():
+            return _read_recipe(path)
+    return None
+
+
+def describe_training(model: Path) -> str:
+    """Return what a model card says of the model's training.
+
+    A model without a recipe beside it is taken for one whose epoch was chosen on PublicTest, as all once were.
+    """
+    recipe = recipe_of(model) or Recipe(data="", validation="public")
+    return recipe.description()
+
+
+def _read_recipe(path: Path) -> Recipe:
+    try:
+        values = _upgraded(json.loads(path.read_text()), path.parent)
+        if unknown := set(values) - {field.name for field in fields(Recipe)}:
+            raise ValueError(f"unknown fields {', '.join(sorted(unknown))}")
+        return Recipe(**{**values, "teachers": tuple(values.get("teachers", ()))})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"expected a readable {path.name} of a run in {path.parent}: {error}") from error
+
+
+def _upgraded(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Rename the fields of old recipes, and add what was fixed when they were written."""
+    values = {RENAMED.get(name, name): value for name, value in values.items()}
+    if "validation" not in values:  # PublicTest was used where there was one; only finished runs recorded it
+        metrics = folder / "metrics.json"
+        split = json.loads(metrics.read_text()).get("split") if metrics.is_file() else "public"
+        values |= {"validation": split, "balance_power": 1.0}
+    return values
