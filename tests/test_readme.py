@@ -95,6 +95,11 @@ def test_every_option_named_alone_belongs_to_some_command(path: Path) -> None:
     assert not named - options - OTHER_PROGRAMS
 
 
+def test_every_option_of_the_console_command_is_documented() -> None:
+    documented = re.findall(OPTION, (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8"))
+    assert not set(re.findall(OPTION, help_text("edge"))) - set(documented)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_make_targets_exist(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
