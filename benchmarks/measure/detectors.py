@@ -9,6 +9,7 @@ from pathlib import Path
 from edge import detector as registry  # by module: the table may get rows at run time
 from edge.detectors.base import Detector
 from edge.errors import MissingExtra, ModelError, UsageError
+from edge.quiet import quiet
 
 
 def open_detectors(model: Path | None = None, names: Sequence[str] = ()) -> list[Detector]:
@@ -18,30 +19,35 @@ def open_detectors(model: Path | None = None, names: Sequence[str] = ()) -> list
     out with a note on stderr or, if it was named, raises ModelError or MissingExtra. Raises ModelError where no
     detector works here or none can use `model`.
     """
-    detectors: list[Detector] = []
-    problems: list[str] = []
-    refusals: list[str] = []
-    for name in names or registry.DETECTORS:
+    chosen = names or list(registry.DETECTORS)
+    with_model = _open_with(model, chosen) if model else {}
+    detectors = []
+    problems = []
+    for name in chosen:
         try:
-            detectors.append(_open(name, model, refusals))
+            with quiet():  # what does not work is reported by one line of ours
+                detectors.append(with_model.get(name) or registry.open_detector(name))
         except (MissingExtra, ModelError) as error:
             if names:
                 raise
             problems.append(f"{name}: {error}")
     if not detectors:
         raise ModelError(f"expected a detector that works here, found none ({'; '.join(problems)})")
-    if model and len(refusals) >= len(detectors):
-        raise ModelError(f"expected --detector-model a file for a detector, found {model} ({'; '.join(refusals)})")
     for problem in problems:
         print(f"left out: detector {problem}", file=sys.stderr)
     return detectors
 
 
-def _open(name: str, model: Path | None, refusals: list[str]) -> Detector:
-    """Open a detector with `model` or, noting why it refuses that, without."""
-    if model:
+def _open_with(model: Path, names: Sequence[str]) -> dict[str, Detector]:
+    """Open the detectors that can use a model file; ModelError if there are none."""
+    detectors = {}
+    refusals = []
+    for name in names:
         try:
-            return registry.open_detector(name, model)
-        except (ModelError, UsageError) as error:
+            with quiet():
+                detectors[name] = registry.open_detector(name, model)
+        except (MissingExtra, ModelError, UsageError) as error:
             refusals.append(f"{name}: {error}")
-    return registry.open_detector(name)
+    if not detectors:
+        raise ModelError(f"expected --detector-model a file for a detector, found {model} ({'; '.join(refusals)})")
+    return detectors

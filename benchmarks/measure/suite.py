@@ -28,6 +28,7 @@ from edge.preprocess import crop
 from edge.sources.demo import demo_images
 from edge.values import Image
 from train.data import DATA
+from train.predict import label_indices
 from train.progress import Advance
 from train.runs import newest_run
 
@@ -55,13 +56,14 @@ def open_inputs(options: Options) -> Inputs:
     if peer:
         check_peer(peer)
     data = options.data or (DATA if DATA.exists() else None)
-    return Inputs(
-        candidates=open_models(options.models or _default_models()),
-        detectors=open_detectors(options.detector_model, options.detectors),
-        clip=read_clip(options.source, options.frames),
-        faces=load_faces(data) if data else None,
-        peer=peer,
-    )
+    candidates = open_models(options.models or _default_models())
+    faces = load_faces(data) if data else None
+    if faces:
+        for candidate in candidates:
+            label_indices(candidate.backend.card)
+    clip = read_clip(options.source, options.frames)
+    detectors = open_detectors(options.detector_model, options.detectors)
+    return Inputs(candidates, detectors, clip, faces, peer)
 
 
 def _default_models() -> list[Path]:
