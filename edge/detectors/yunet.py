@@ -19,6 +19,7 @@ from edge.values import Face, Image
 MODEL = Path(__file__).resolve().parents[1] / "models" / "face_detection_yunet_2023mar.onnx"
 SMALLEST_FACE = 10  # pixels of the shrunk image
 SIDES = 160, 640  # pixels: the longer side of the shrunk image, at least, and where nobody asks for small faces
+MIN_SIDE = 64  # pixels of the shrunk image: at sides up to 32, OpenCV 4.10 to 4.14 returns garbage at times
 MIN_SCORE = 0.7
 MAX_IOU = 0.3  # boxes that overlap more are one face
 CROP = Crop(scale=0.95, down=0.04)
@@ -51,6 +52,9 @@ class YuNet(Detector):
             return []
         if small.ndim == 2:
             small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
+        bottom, right = (max(0, MIN_SIDE - length) for length in small.shape[:2])
+        if bottom or right:
+            small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
         self._detector.setInputSize((small.shape[1], small.shape[0]))
         _, rows = self.invoke(small)  # [faces, 15]: left, top, width, height, five landmarks, score
         if rows is None:

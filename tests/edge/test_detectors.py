@@ -63,6 +63,15 @@ def test_there_is_no_face_where_nothing_is(detector: Detector, shape: tuple[int,
     assert detector.detect(np.full(shape, value, np.uint8)) == []
 
 
+def test_yunet_finds_no_face_in_narrow_pictures() -> None:
+    """OpenCV itself returns boxes of infinite size for some of these."""
+    detector = open_detector("yunet")
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        shape = (*rng.permutation([rng.integers(10, 33), rng.integers(10, 300)]), 3)
+        assert detector.detect(rng.integers(0, 256, shape, dtype=np.uint8)) == []
+
+
 def test_the_largest_face_comes_first(detector: Detector, photograph: np.ndarray) -> None:
     small = cv2.resize(photograph[20:200, 130:310], None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     canvas = np.full((360, 480, 3), 90, np.uint8)
