@@ -25,7 +25,7 @@ NEIGHBOURS = 3
 MIN_WEIGHT = 2.5  # of the last stage that a box passed: false alarms have less
 MAX_IOU = 0.3  # boxes that overlap more are one face
 BORDER = 0.1  # of the longer side, in a thorough search: the cascade misses faces that fill the image
-CROP = Crop(scale=1.0)
+CROP = Crop(scale=1.0, down=0.03)
 
 
 class Haar(Detector):
