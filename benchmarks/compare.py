@@ -43,7 +43,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Common:
-    """What two runs have in common: models, labels of the faces (None if they differ), machine, clip, start-up."""
+    """Hold what two runs have in common: models, labels of the faces (None if they differ), machine, clip, start-up."""
 
     models: Sequence[tuple[ModelResult, ModelResult]]
     labels: str | None
@@ -54,7 +54,7 @@ class Common:
 
 @dataclass(frozen=True)
 class Change:
-    """One metric of a model, or of a case of the pipeline, in both runs."""
+    """Hold one metric of a model, or of a case of the pipeline, in both runs."""
 
     subject: str
     metric: str

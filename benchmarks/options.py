@@ -19,7 +19,7 @@ MIN_SIDE, MAX_SIDE = 64, 4096  # pixels of a frame
 
 @dataclass(frozen=True)
 class Options:
-    """The command line; None or empty where the default depends on the machine."""
+    """Hold the command line; None or empty where the default depends on the machine."""
 
     models: Sequence[Path]
     data: Path | None

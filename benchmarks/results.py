@@ -23,7 +23,7 @@ PIPELINE_STAGES = ("detect", "classify", "smooth")  # of edge.meter.STAGES: what
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95% confidence interval; None where there are too few measurements for one."""
+    """Hold a value and its 95% confidence interval; None if there are too few measurements for one."""
 
     value: float
     ci95: Interval | None
@@ -31,7 +31,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Repeated:
-    """The median of a few repetitions, and their range."""
+    """Hold the median of a few repetitions, and their range."""
 
     value: float
     range: Interval | None
@@ -39,7 +39,7 @@ class Repeated:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file says of itself. `base` is the float32 file of the same Keras model and format."""
+    """Describe a model file. `base` is the float32 file of the same Keras model and format."""
 
     file: str
     format: str  # tflite or onnx
@@ -65,7 +65,7 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class Scores:
-    """Accuracy of a model on the data set's faces."""
+    """Hold the accuracy of a model on the data set's faces."""
 
     faces: int
     accuracy: WithInterval[Estimate]
@@ -85,7 +85,7 @@ class RecallChange:
 
 @dataclass(frozen=True)
 class QuantizationChange:
-    """How the predictions differ from those of the float32 file, on the same faces."""
+    """Describe how the predictions differ from those of the float32 file, on the same faces."""
 
     agreement_with_float: float
     mcnemar_p: float
@@ -94,7 +94,7 @@ class QuantizationChange:
 
 @dataclass(frozen=True)
 class Loading:
-    """Medians of fresh processes. Resident memory (`rss`) is None where the system does not report it."""
+    """Hold medians of fresh processes. Resident memory (`rss`) is None where the system does not report it."""
 
     load_ms: WithRange[Repeated]
     cold_ms: WithRange[Repeated]  # importing the runtime, loading, one inference
@@ -104,7 +104,7 @@ class Loading:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """The first inferences; see benchmarks.measure.estimates for `needed` (settled_after) and `first_to_rest`."""
+    """Describe the first inferences; for `needed` and `first_to_rest` see benchmarks.measure.estimates."""
 
     given: int
     first_ms: float
@@ -114,7 +114,7 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Latency:
-    """Times of one inference in ms; percentiles with too few measurements beyond them are None."""
+    """Hold the times of one inference in ms; percentiles with too few measurements beyond them are None."""
 
     p50: WithInterval[Estimate]
     p95: WithInterval[Estimate | None]
@@ -129,7 +129,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One model file. `latency_ms` is by number of threads; scores are None without a data set."""
+    """Hold the results of a model. `latency_ms` is by number of threads; scores are None without a data set."""
 
     info: Inline[ModelInfo]
     scores: Inline[Scores | None]
@@ -148,7 +148,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The faces that accuracy is measured on; `labels` has one digit per face."""
+    """Describe the faces that accuracy is measured on; `labels` has one digit per face."""
 
     split: str
     faces: int
@@ -168,7 +168,7 @@ class ClipInfo:
 
 @dataclass(frozen=True)
 class StartUp:
-    """From the start of the program to its end after one reading."""
+    """Hold the time from the start of the program to its end after one reading, and its memory."""
 
     seconds: WithRange[Repeated]
     rss_mb: float | None
@@ -177,7 +177,7 @@ class StartUp:
 
 @dataclass(frozen=True)
 class CaseInfo:
-    """A configuration of the pipeline. `resolution` is (width, height) in pixels, `scene` the number of faces."""
+    """Describe a configuration: `resolution` is (width, height) in pixels, `scene` the number of faces."""
 
     model: str
     detector: str
@@ -187,7 +187,7 @@ class CaseInfo:
 
 @dataclass(frozen=True)
 class Ages:
-    """Percentiles of the time from capture to reading in ms; None where there are too few frames."""
+    """Hold percentiles of the time from capture to reading in ms; None if there are too few frames."""
 
     p50: float | None
     p95: float | None
@@ -195,7 +195,7 @@ class Ages:
 
 @dataclass(frozen=True)
 class LiveResult:
-    """The pipeline on a camera; `fps` is that of the readings, `cores_used` CPU time over time."""
+    """Hold the results on a camera; `fps` is that of the readings, `cores_used` CPU time over time."""
 
     camera_fps: float
     fps: float
@@ -208,7 +208,7 @@ class LiveResult:
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """Throughput of a case, as means per frame; `limit`: the lower bound, the library calls alone."""
+    """Hold the throughput of a case, as means per frame; `limit`: the lower bound, the library calls alone."""
 
     case: Inline[CaseInfo]
     frames: int
@@ -225,7 +225,7 @@ class PipelineResult:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the sustained-load curve."""
+    """Hold a point of the sustained-load curve."""
 
     at_s: float
     fps: float
@@ -244,7 +244,7 @@ class Sustained:
 
 @dataclass(frozen=True)
 class Results:
-    """All of results.json. `deploy` is the index of the recommended model, `pipeline` the throughput of each case."""
+    """Hold all of results.json. `deploy` is the index of the recommended model."""
 
     command: str
     host: Host

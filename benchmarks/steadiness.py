@@ -34,7 +34,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Steadiness:
-    """Results of one clip and detector. Label changes are per second and face, by kind of smoothing."""
+    """Hold the results of one clip and detector. Label changes are per second and face, by kind of smoothing."""
 
     detector: str
     frames: int
@@ -115,7 +115,7 @@ class LabelChanges:
 
     @property
     def ids(self) -> int:
-        """The number of different faces."""
+        """Return the number of different faces."""
         return len({id_ for _, id_ in self._last})
 
     def update(self, id_: int, time_s: float, probabilities: Probabilities) -> None:

@@ -26,7 +26,7 @@ Correct = npt.NDArray[np.bool_]  # [n], whether the prediction for a face is rig
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces that accuracy is measured on, and which of them are pixel for pixel among the training faces too."""
+    """Hold the faces for accuracy, and which of them are pixel for pixel among the training faces too."""
 
     evaluation: FaceSet
     in_training: Correct

@@ -13,7 +13,7 @@ from edge.errors import EmotionError
 
 
 class Child:
-    """Our end of the pipes. `error` turns the reason why there is no answer into the exception to raise."""
+    """Hold our end of the pipes. `error` turns the reason why there is no answer into the exception to raise."""
 
     def __init__(self, process: subprocess.Popen[str], stderr: IO[str], error: Callable[[str], EmotionError]) -> None:
         self._process = process

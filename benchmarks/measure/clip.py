@@ -20,7 +20,7 @@ MAX_SECONDS = 10.0
 
 
 class Clip(Source):
-    """Frames in memory, as a recorded source."""
+    """Play frames from memory, as a recorded source."""
 
     def __init__(self, name: str, frames: Sequence[Frame], fps: float) -> None:
         super().__init__(name)

@@ -27,7 +27,7 @@ TimePeer: TypeAlias = Callable[[range], list[float]]  # indices of frames -> mil
 
 @dataclass(frozen=True)
 class TurnTimes:
-    """Milliseconds of each turn in each pass, [passes, turns]; those of the peer [turns], taken in the first pass."""
+    """Hold the milliseconds of each turn [passes, turns]; those of the peer [turns] are from the first pass."""
 
     pipeline: Samples
     library_calls: Samples

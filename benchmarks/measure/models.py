@@ -15,7 +15,7 @@ from edge.backends.base import Backend
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model file to be measured, opened on one thread."""
+    """Hold a model file to be measured, opened on one thread."""
 
     info: ModelInfo
     backend: Backend

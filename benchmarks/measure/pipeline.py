@@ -33,7 +33,7 @@ from train.progress import Advance
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration of the pipeline to measure."""
+    """Hold a configuration of the pipeline to measure."""
 
     info: CaseInfo
     classifier: Classifier

@@ -36,7 +36,7 @@ BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "V
 
 @dataclass(frozen=True)
 class LoadSample:
-    """What loading took in one process; for the fields see benchmarks.results.Loading."""
+    """Hold what loading took in one process; for the fields see benchmarks.results.Loading."""
 
     load_ms: float
     cold_ms: float
@@ -45,7 +45,7 @@ class LoadSample:
 
 
 class Worker:
-    """The caller's end of a worker process. `loading` is None for the peak."""
+    """Hold the caller's end of a worker process. `loading` is None for the peak."""
 
     def __init__(self, child: Child) -> None:
         self._child = child

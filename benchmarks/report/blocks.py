@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """An SVG, shown on the HTML page only."""
+    """Hold an SVG, shown on the HTML page only."""
 
     svg: str
     caption: str
