@@ -41,9 +41,10 @@ def fetch_model() -> Path:
             raise MissingExtra(
                 "BlazeFace's model (--detector-model FILE) or, to fetch it, pooch", "blazeface"
             ) from None
-        try:
-            with quiet():
+        with quiet():
+            try:
                 pooch.retrieve(URL, known_hash=SHA256, path=path.parent, fname=path.name)
-        except (OSError, ValueError) as error:  # no network, or another file than expected
-            raise ModelError(f"cannot fetch {URL}; fetch it elsewhere and give it by --detector-model FILE") from error
+            except (OSError, ValueError) as error:  # no network, or another file than expected
+                hint = "download it elsewhere and name it with --detector-model FILE"
+                raise ModelError(f"cannot download {URL}; {hint}") from error
     return path

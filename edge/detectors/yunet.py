@@ -41,7 +41,7 @@ class YuNet(Detector):
             self._detector.detect(np.zeros((SIDES[0], SIDES[0], 3), np.uint8))  # a wrong network fails here
         except cv2.error as error:
             raise ModelError(f"expected a YuNet model (2023mar), OpenCV {cv2.__version__} cannot run {path}") from error
-        self.invoke = self._detector.detect
+        self.invoke = self._run
 
     def detect(self, image: Image, smallest: float | None = None) -> list[Face]:
         """Return all faces, largest first; see Detector."""
@@ -55,12 +55,14 @@ class YuNet(Detector):
         bottom, right = (max(0, MIN_SIDE - length) for length in small.shape[:2])
         if bottom or right:
             small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
-        self._detector.setInputSize((small.shape[1], small.shape[0]))
-        _, rows = self.invoke(small)  # [faces, 15]: left, top, width, height, five landmarks, score
-        if rows is None:
-            return []
         faces = []
-        for row in rows.tolist():
+        for row in self.invoke(small):
             left, top, width, height = (value / scale for value in row[:4])
             faces.append(CROP.face(left, top, width, height, score=row[14]))
         return largest_first(faces)
+
+    def _run(self, image: Image) -> list[list[float]]:
+        """Return a row for each face: left, top, width, height, five landmarks, score; pixels of the shrunk image."""
+        self._detector.setInputSize((image.shape[1], image.shape[0]))
+        _, rows = self._detector.detect(image)
+        return [] if rows is None else rows.tolist()

@@ -180,7 +180,7 @@ def test_the_model_is_fetched_once_and_only_the_right_one(
     (folder / "blaze.tflite").write_bytes(b"a model")
     monkeypatch.setattr(blazeface_model, "URL", f"{url}/blaze.tflite")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(ModelError, match="cannot fetch"):
+    with pytest.raises(ModelError, match="cannot download"):
         blazeface_model.fetch_model()
     assert not blazeface_model.cache_path().exists()
     monkeypatch.setattr(blazeface_model, "SHA256", hashlib.sha256(b"a model").hexdigest())
