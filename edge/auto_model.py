@@ -9,6 +9,8 @@ import numpy as np
 
 from edge.backend import BACKENDS, SHIPPED, open_backend
 from edge.backends.base import Backend
+from edge.card import TARGETS
+from edge.detectors.yunet import MODEL as FACE_DETECTOR
 from edge.errors import MissingExtra, ModelError
 from edge.timing import time_inference
 
@@ -39,9 +41,12 @@ def open_model(path: Path, threads: int) -> OpenModel:
 def open_fastest(folder: Path, threads: int) -> OpenModel:
     """Time the models of a folder and return the fastest within the accuracy budget.
 
-    Raises ModelError if none can be opened.
+    Models that learnt annotators' votes are preferred to those that learnt a data set's labels; the accuracies of the
+    two are never compared. Raises ModelError if no model can be opened.
     """
     models, problems = _open_all(folder, threads)
+    models, others = _with_best_targets(models)
+    problems += [f"{model.path.name} left out: it learnt {model.backend.card.targets}" for model in others]
     if not models:
         details = f" ({'; '.join(problems)})" if problems else ""
         suffixes = " ".join(BACKENDS)
@@ -63,12 +68,19 @@ def _open_all(folder: Path, threads: int) -> tuple[list[OpenModel], list[str]]:
     """Open the model files of a folder; return those that open here, and a message for each that does not."""
     models = []
     problems = []
-    for path in sorted(item for item in folder.iterdir() if item.suffix in BACKENDS):
+    for path in sorted(item for item in folder.iterdir() if item.suffix in BACKENDS and item != FACE_DETECTOR):
         try:
             models.append(OpenModel(path, open_backend(path, threads)))
         except (MissingExtra, ModelError) as error:
             problems.append(f"{path.name} left out: {error}")
     return models, problems
+
+
+def _with_best_targets(models: list[OpenModel]) -> tuple[list[OpenModel], list[OpenModel]]:
+    """Split models into those with the first of TARGETS that any of them has, and the others."""
+    best = next((name for name in TARGETS if any(model.backend.card.targets == name for model in models)), None)
+    chosen = [model for model in models if model.backend.card.targets == best]
+    return chosen, [model for model in models if model.backend.card.targets != best]
 
 
 def _accuracy(backend: Backend) -> float:

@@ -19,6 +19,7 @@ MAX_SIZE = 1024  # pixels
 CARD_FILE = "card.json"
 LABELS_FILE = "labels.txt"
 ONNX_KEY = "card"
+TARGETS = ("votes", "labels")  # accuracies of models that learnt different things cannot be compared
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class ModelCard:
     crop_margin: float = 0.0  # of the detector's box; see edge.preprocess.crop
     macs: int | None = None  # multiply-adds of one inference
     training_data: str = ""
+    targets: str = "labels"  # of the training: a data set's labels, or annotators' votes; see TARGETS
     licence: str = ""
     keras_sha256: str = ""
     calibration: dict[str, Any] | None = None
@@ -50,6 +52,8 @@ class ModelCard:
         accuracy = self.validation.get("accuracy", 0) if isinstance(self.validation, dict) else None
         if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:
             raise ModelError(f"expected a validation accuracy from 0 to 1, if any, found {self.validation!r}")
+        if self.targets not in TARGETS:
+            raise ModelError(f"expected targets {' or '.join(TARGETS)}, found {self.targets!r}")
         if self.macs is not None and (not isinstance(self.macs, int) or self.macs < 1):
             raise ModelError(f"expected a positive number of multiply-adds (macs), if any, found {self.macs!r}")
         if self.colour != "grey":

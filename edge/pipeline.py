@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+from edge.calibrator import Calibrator
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.draw import annotate, annotate_error
 from edge.meter import Meter
-from edge.neutral import Calibrator
 from edge.sinks.base import Sink
 from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker

@@ -26,13 +26,13 @@ from dataclasses import replace
 from typing import Any
 
 from edge.auto_model import OpenModel, open_model
+from edge.calibrator import open_calibrator
 from edge.classifier import Classifier
 from edge.detector import open_detector, set_cores
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
 from edge.host import resident_mb
 from edge.meter import Meter
-from edge.neutral import open_calibrator
 from edge.options import RunOptions, check_outputs, parse_args
 from edge.pipeline import Pipeline, loop
 from edge.sink import Output, is_watched, open_sinks, poll

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from edge.auto_model import open_fastest, open_model
-from edge.backend import SHIPPED
+from edge.auto_model import AUTO, OpenModel, open_fastest, open_model
+from edge.backend import SHIPPED, open_backend
 from edge.errors import ModelError
 
 
@@ -44,3 +45,20 @@ def test_a_named_file_is_opened_without_a_choice() -> None:
 def test_a_folder_without_models_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="found none that opens here"):
         open_fastest(tmp_path, threads=1)
+
+
+def test_accuracies_of_different_targets_are_not_compared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Prefer the model that learnt votes to one with a higher accuracy against labels."""
+    votes = open_backend(SHIPPED)
+    labels = open_backend(SHIPPED)
+    votes.card = replace(votes.card, targets="votes", validation={"accuracy": 0.6})
+    labels.card = replace(labels.card, targets="labels", validation={"accuracy": 0.7})
+    models = [OpenModel(Path("labels.tflite"), labels), OpenModel(Path("votes.tflite"), votes)]
+    monkeypatch.setattr("edge.auto_model._open_all", lambda folder, threads: (models, []))
+    model = open_fastest(tmp_path, threads=1)
+    assert model.path.name == "votes.tflite"
+    assert "labels.tflite left out: it learnt labels" in (model.reason or "")
+
+
+def test_the_shipped_face_detector_is_no_candidate() -> None:
+    assert "face_detection" not in (open_model(AUTO, threads=1).reason or "")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.calibrator import Calibrator
 from edge.draw import RED
 from edge.labels import EMOTIONS
 from edge.meter import Meter
-from edge.neutral import Calibrator
 from edge.pipeline import Pipeline, loop
 from edge.sinks.background import Background
 from edge.sinks.console import Console

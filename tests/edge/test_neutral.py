@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.calibrator import WAIT_S, Calibrator
 from edge.errors import DataError, SourceError, UsageError
-from edge.neutral import WAIT_S, Calibrator, NeutralProfile
+from edge.neutral import NeutralProfile
 from edge.reader import EmotionReader
 from edge.sources.demo import PHOTOGRAPH
 from tests.edge.command import run
