@@ -18,7 +18,7 @@ from edge.values import Face, Image
 
 MODEL = Path(__file__).resolve().parents[1] / "models" / "face_detection_yunet_2023mar.onnx"
 SMALLEST_FACE = 10  # pixels of the shrunk image
-SIDES = 160, 640  # pixels: the longer side of the shrunk image, at least, and where nobody asks for small faces
+SIDES = 160, 480  # pixels: the longer side of the shrunk image, at least, and where nobody asks for small faces
 MIN_SIDE = 64  # pixels of the shrunk image: at sides up to 32, OpenCV 4.10 to 4.14 returns garbage at times
 MIN_SCORE = 0.7
 MAX_IOU = 0.3  # boxes that overlap more are one face

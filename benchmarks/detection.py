@@ -1,0 +1,98 @@
+"""Measure how many faces each detector finds, what it takes for one, and how long it takes.
+
+python -m benchmarks.detection --faces photographs/faces --nofaces photographs/nofaces
+python -m benchmarks.detection --faces photographs/faces --nofaces photographs/nofaces --smallest 0.1 0.05 0.02
+
+The first row of a detector is its thorough search, which pictures get; the others look for faces of at least a share of
+the longer side, as in a video.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure.detectors import open_detectors
+from benchmarks.report.blocks import Table, plain
+from edge.arguments import ArgumentParser, share
+from edge.detector import DETECTORS, set_cores
+from edge.detectors.base import Detector
+from edge.errors import DataError, SourceError, exit_status
+from edge.sources.pictures import read_picture
+from edge.values import Image
+from train.progress import Advance, progress
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = ArgumentParser("python -m benchmarks.detection", __doc__)
+    parser.add_argument("--faces", type=Path, required=True, help="folder of pictures with faces, subfolders too")
+    parser.add_argument("--nofaces", type=Path, required=True, help="folder of pictures without a human face")
+    parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=[], help="all that run here if not named")
+    parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
+    parser.add_argument(
+        "--smallest", type=share, nargs="*", default=[1 / 15, 1 / 32], help="shares of the longer side to look for too"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    return exit_status(lambda: detection(args))
+
+
+def detection(args: argparse.Namespace) -> int:
+    """Print a row for each detector and operating point."""
+    faces = _pictures(args.faces)
+    nofaces = _pictures(args.nofaces)
+    searches = [None, *args.smallest]
+    rows = []
+    detectors = open_detectors(args.detector_model, args.detector)
+    with progress() as stage:
+        for detector in detectors:
+            set_cores(detector, 1)
+            advance = stage(detector.name, len(searches) * (len(faces) + len(nofaces)))
+            for search in searches:
+                found, ms = measure(detector, faces, search, advance)
+                alarms, _ = measure(detector, nofaces, search, advance)
+                name = "thorough" if search is None else f"from {search:.3f} of the longer side"
+                row = [detector.name, name, f"{np.count_nonzero(found)} of {len(faces)}", str(sum(found))]
+                rows.append([*row, f"{np.count_nonzero(alarms)} of {len(nofaces)}", f"{np.median(ms):.1f}"])
+            detector.close()
+    print(plain(Table(["detector", "search", "pictures with a face", "faces", "false alarms", "median ms"], rows)))
+    return 0
+
+
+def measure(
+    detector: Detector, images: Sequence[Image], search: float | None, advance: Advance
+) -> tuple[list[int], list[float]]:
+    """Return how many faces are found in each image, and the time for it in ms."""
+    counts = []
+    times_ms = []
+    for image in images:
+        smallest = None if search is None else search * max(image.shape[:2])
+        start = time.perf_counter()
+        counts.append(len(detector.detect(image, smallest)))
+        times_ms.append(1000 * (time.perf_counter() - start))
+        advance()
+    return counts, times_ms
+
+
+def _pictures(folder: Path) -> list[Image]:
+    """Read all pictures below a folder; DataError where there are none."""
+    images = []
+    for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+        try:
+            images.append(read_picture(path))
+        except SourceError:
+            continue
+    if not images:
+        raise DataError(f"expected pictures below {folder}, found none; check the folder")
+    return images
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
