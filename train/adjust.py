@@ -111,8 +111,8 @@ def adjust(
         rows.append(("chosen", offsets))
     _print_table(rows, validation, probabilities, soft_labels)
     recipe = recipe_of(path)
-    if recipe is not None and recipe.validation == "public":
-        print("the model was trained on these faces (--validation public): its errors look rarer than they are")
+    if recipe is None or recipe.validation == "public":
+        print("the model may have been trained on these faces (no recipe with --validation held-out): too good a table")
     if out is not None and offsets is not None:
         add_to_bias(head, offsets)
         save_model(model, out)
