@@ -34,22 +34,22 @@ def version() -> str:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    name, rest = DEFAULT_COMMAND, arguments
+    name = DEFAULT_COMMAND
     if arguments and arguments[0] in COMMANDS:
-        name, rest = arguments[0], arguments[1:]
+        name, *arguments = arguments
     elif arguments and not arguments[0].startswith("-"):
         _check_spelling(arguments[0])
-    status: int = importlib.import_module(COMMANDS[name]).main(rest)
+    status: int = importlib.import_module(COMMANDS[name]).main(arguments)
     return status
 
 
-def _check_spelling(word: str) -> None:
-    """Raise UsageError for a word that is no file, but close to the name of a command or source."""
-    if word in NAMED_SOURCES or Path(word).exists():
+def _check_spelling(text: str) -> None:
+    """Raise UsageError for a text that is no file, but close to the name of a command or source."""
+    if text in NAMED_SOURCES or Path(text).exists():
         return
-    matches = get_close_matches(word, [*COMMANDS, *NAMED_SOURCES], n=1)
+    matches = get_close_matches(text, [*COMMANDS, *NAMED_SOURCES], n=1)
     if matches:
-        raise UsageError(f"expected a command or a source, found {word!r}; did you mean {matches[0]}?")
+        raise UsageError(f"expected a command or a source, found {text!r}; did you mean {matches[0]}?")
 
 
 if __name__ == "__main__":

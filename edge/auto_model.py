@@ -15,7 +15,7 @@ from edge.errors import MissingExtra, ModelError
 from edge.timing import time_inference
 
 AUTO = Path("auto")  # in place of a file: choose among the shipped models
-ACCURACY_BUDGET = 0.01  # accuracy that may be given up for speed
+ACCURACY_BUDGET = 0.01  # accuracy that may be lost for speed
 TIMED_RUNS = 60  # inferences a file
 ANY_FACE = np.full((48, 48), 128, np.uint8)  # the time does not depend on its pixels
 
@@ -41,12 +41,12 @@ def open_model(path: Path, threads: int) -> OpenModel:
 def open_fastest(folder: Path, threads: int) -> OpenModel:
     """Time the models of a folder and return the fastest within the accuracy budget.
 
-    Models that learnt annotators' votes are preferred to those that learnt a data set's labels; the accuracies of the
-    two are never compared. Raises ModelError if no model can be opened.
+    Models trained on annotators' votes are preferred to those trained on a data set's labels; the accuracies of the two
+    are never compared. Raises ModelError if no model can be opened.
     """
     models, problems = _open_all(folder, threads)
     models, others = _with_best_targets(models)
-    problems += [f"{model.path.name} left out: it learnt {model.backend.card.targets}" for model in others]
+    problems += [f"{model.path.name} left out: it was trained on {model.backend.card.targets}" for model in others]
     if not models:
         details = f" ({'; '.join(problems)})" if problems else ""
         suffixes = " ".join(BACKENDS)
@@ -68,7 +68,8 @@ def _open_all(folder: Path, threads: int) -> tuple[list[OpenModel], list[str]]:
     """Open the model files of a folder; return those that open here, and a message for each that does not."""
     models = []
     problems = []
-    for path in sorted(item for item in folder.iterdir() if item.suffix in BACKENDS and item != FACE_DETECTOR):
+    files = (item for item in folder.iterdir() if item.suffix in BACKENDS)
+    for path in sorted(item for item in files if item.resolve() != FACE_DETECTOR):
         try:
             models.append(OpenModel(path, open_backend(path, threads)))
         except (MissingExtra, ModelError) as error:

@@ -1,4 +1,4 @@
-"""Give every tracked face the correction of its own neutral face; see edge.neutral."""
+"""Correct every tracked face by its own neutral face; see edge.neutral."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.errors import UsageError
-from edge.neutral import NeutralProfile, log_probabilities, profile_of
+from edge.neutral import PROFILE_SUFFIX, NeutralProfile, log_probabilities, profile_of
 from edge.sources.pictures import read_picture
 from edge.values import Probabilities
 
-AVERAGE_S = 180.0  # of the average: what was seen earlier fades
-WAIT_S = 30.0  # before the average corrects
+AVERAGE_S = 180.0  # time constant of the average, from when on earlier outputs fade
+WAIT_S = 30.0  # for which a face must be seen before its average corrects
+MAX_STEP_S = 1.0  # counted between two outputs: a face is not seen while the camera is lost
 MAX_COUNTDOWN_S = 60
 MAX_FACES = 100
 
 
 @dataclass
 class _Face:
-    """Hold what is known of one tracked face."""
+    """Hold the neutral face of one tracked face."""
 
     outputs: list[Probabilities] = field(default_factory=list)  # of the running countdown
     profile: NeutralProfile | None = None
@@ -34,32 +35,34 @@ class _Face:
 class NeutralAverage:
     """Average the logarithms of a face's outputs over minutes: people are neutral most of the time.
 
-    For people who do not hold still. It corrects once the face has been seen for `WAIT_S`.
+    For people who do not hold still. There is a profile once the face has been seen for `WAIT_S`.
     """
 
     labels: tuple[str, ...]
     mean_log: Probabilities
-    first_s: float
     last_s: float
+    seen_s: float = 0.0
 
     def update(self, probabilities: Probabilities, time_s: float) -> None:
         """Add an output, [labels], at `time_s` (the source's time)."""
-        span_s = min(max(time_s - self.first_s, 1e-3), AVERAGE_S)
-        weight = np.float32(min(1.0, max(0.0, time_s - self.last_s) / span_s))
-        self.mean_log = self.mean_log + weight * (log_probabilities(probabilities) - self.mean_log)
+        step_s = min(max(0.0, time_s - self.last_s), MAX_STEP_S)
         self.last_s = time_s
+        self.seen_s += step_s
+        if step_s > 0:
+            weight = np.float32(step_s / min(self.seen_s, AVERAGE_S))
+            self.mean_log = self.mean_log + weight * (log_probabilities(probabilities) - self.mean_log)
 
     def profile(self) -> NeutralProfile | None:
         """Return the profile; None until the face has been seen for long enough."""
-        return NeutralProfile(self.labels, self.mean_log) if self.last_s - self.first_s >= WAIT_S else None
+        return NeutralProfile(self.labels, self.mean_log) if self.seen_s >= WAIT_S else None
 
 
 class Calibrator:
     """Correct every tracked face by its own neutral face.
 
-    `start` begins a countdown of `seconds`: each face that is there meanwhile has a profile of its own at the end.
-    Faces without one have the `default` profile, if there is one. With `automatic`, all others are corrected by their
-    own average over minutes.
+    `start` begins a countdown of `seconds`, which gives each face that is visible meanwhile a profile of its own. Other
+    faces are corrected by the `default` profile, if there is one, or else, with `automatic`, by their own average over
+    minutes.
     """
 
     def __init__(
@@ -76,10 +79,11 @@ class Calibrator:
         self._time_s = 0.0
         self._ends_s: float | None = None  # of the running countdown, in the source's time
         self._requested = False
-        self._faces: dict[int, _Face] = {}
+        self._faces: dict[int, _Face] = {}  # by id, in the order in which they were last seen
+        self._last_profile: NeutralProfile | None = None
 
     def start(self) -> None:
-        """Begin a countdown at the next frame; it replaces earlier profiles of the faces that are there."""
+        """Begin a countdown at the next frame; it replaces earlier profiles of the visible faces."""
         self._requested = True
 
     def begin_frame(self, time_s: float) -> None:
@@ -88,17 +92,23 @@ class Calibrator:
         if self._requested:
             self._requested = False
             self._ends_s = time_s + self._seconds
+            for face in self._faces.values():
+                face.outputs = []  # of a countdown that is begun again
         if self._ends_s is not None and time_s >= self._ends_s:
             self._ends_s = None
-            for face in self._faces.values():
-                if face.outputs:
-                    face.profile = NeutralProfile.from_outputs(self._labels, face.outputs)
-                    face.outputs = []
+            self._make_profiles()
+
+    def _make_profiles(self) -> None:
+        """Give each face with outputs its profile; the one seen in most frames is the one to save."""
+        faces = [face for face in self._faces.values() if face.outputs]
+        for face in sorted(faces, key=lambda face: len(face.outputs)):
+            face.profile = self._last_profile = NeutralProfile.from_outputs(self._labels, face.outputs)
+            face.outputs = []
 
     @property
-    def is_requested(self) -> bool:
-        """Return whether a countdown begins at the next frame."""
-        return self._requested
+    def needs_video(self) -> bool:
+        """Return whether a countdown was requested or faces are averaged; neither is possible with pictures."""
+        return self._requested or self._automatic
 
     @property
     def remaining_s(self) -> float | None:
@@ -107,8 +117,9 @@ class Calibrator:
 
     def correct(self, id_: int, probabilities: Probabilities) -> tuple[Probabilities, bool]:
         """Return a face's probabilities, and whether they were corrected; call it once a frame for each face."""
-        face = self._faces.setdefault(id_, _Face())
-        if len(self._faces) > MAX_FACES:  # ids are never used twice: forget the oldest
+        face = self._faces.pop(id_, None) or _Face()
+        self._faces[id_] = face
+        if len(self._faces) > MAX_FACES:  # ids are never used twice: forget the face that was not seen for longest
             del self._faces[next(iter(self._faces))]
         if self._automatic:
             self._add_to_average(face, probabilities)
@@ -125,17 +136,16 @@ class Calibrator:
 
     def _add_to_average(self, face: _Face, probabilities: Probabilities) -> None:
         if face.average is None:
-            mean_log = log_probabilities(probabilities)
-            face.average = NeutralAverage(self._labels, mean_log, self._time_s, self._time_s)
+            face.average = NeutralAverage(self._labels, log_probabilities(probabilities), self._time_s)
         face.average.update(probabilities, self._time_s)
 
     def profile(self) -> NeutralProfile | None:
-        """Return the profile to save: that of the face calibrated last or, without one, the default."""
-        return next((face.profile for face in reversed(self._faces.values()) if face.profile), self.default)
+        """Return the profile to save: that of the last countdown's main face or, without one, the default."""
+        return self._last_profile or self.default
 
 
 def open_calibrator(text: str | None, detector: Detector, classifier: Classifier) -> Calibrator:
-    """Make the calibrator of `--neutral`: seconds of a countdown, a picture, a saved profile, auto, or None.
+    """Make the calibrator for `--neutral`: seconds of a countdown, a picture, a saved profile, auto, or None.
 
     Raises UsageError, DataError or SourceError.
     """
@@ -145,7 +155,7 @@ def open_calibrator(text: str | None, detector: Detector, classifier: Classifier
     if text == "auto":
         return Calibrator(labels, automatic=True)
     path = Path(text)
-    if path.suffix.lower() == ".json":
+    if path.suffix.lower() == PROFILE_SUFFIX:
         return Calibrator(labels, default=NeutralProfile.load(path, labels))
     if path.is_file():
         return Calibrator(labels, default=profile_of(read_picture(path), detector, classifier, path.name))

@@ -19,7 +19,7 @@ MAX_SIZE = 1024  # pixels
 CARD_FILE = "card.json"
 LABELS_FILE = "labels.txt"
 ONNX_KEY = "card"
-TARGETS = ("votes", "labels")  # accuracies of models that learnt different things cannot be compared
+TARGETS = ("votes", "labels")  # accuracies against different targets cannot be compared
 
 
 @dataclass(frozen=True)

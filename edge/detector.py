@@ -17,25 +17,27 @@ DETECTORS = {
     "blazeface": "edge.detectors.blazeface:BlazeFace",
     "mediapipe": "edge.detectors.mediapipe:MediaPipe",
 }
-DEFAULT, FALLBACK = "yunet", "haar"
+DEFAULT = "yunet"
+FALLBACK = "haar"  # needs no file
+DETECTOR_BY_SUFFIX = {".tflite": "blazeface", ".onnx": "yunet"}  # of a model file that is named without a detector
 
 
 def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
     """Open a detector; `auto` is the default one or, where that cannot run, the one that needs no file.
 
-    `model` is a file for the detectors that take one; with `auto`, a .tflite file is BlazeFace's.
+    `model` is a file for the detectors that accept one; with `auto`, its suffix chooses the detector.
     Raises MissingExtra, ModelError or UsageError.
     """
     load_opencv()  # every detector needs it, the fallback too
-    if name == "auto" and model is not None and model.suffix == ".tflite":
-        name = "blazeface"
     if name != "auto":
         return _open(name, model)
+    if model is not None:
+        return _open(DETECTOR_BY_SUFFIX.get(model.suffix, DEFAULT), model)
     try:
-        return _open(DEFAULT, model)
+        return _open(DEFAULT, None)
     except (MissingExtra, ModelError) as error:
         print(f"{DEFAULT} cannot run here ({error}); using {FALLBACK}", file=sys.stderr)
-        return _open(FALLBACK, model)
+        return _open(FALLBACK, None)
 
 
 def _open(name: str, model: Path | None) -> Detector:

@@ -24,7 +24,7 @@ THROTTLING = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft te
 
 
 class Sensors(TypedDict):
-    """Readings that change while a program runs."""
+    """Hold sensor values that change while a program runs."""
 
     temperature_c: float | None
     clock_mhz: float | None
@@ -32,7 +32,7 @@ class Sensors(TypedDict):
 
 
 class Host(Sensors):
-    """A machine and its software."""
+    """Describe a machine and its software."""
 
     board: str | None
     processor: str | None

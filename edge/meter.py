@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 STAGES = ("capture", "detect", "classify", "smooth", "draw", "output")  # in the order of the loop
-WINDOW = 10_000  # latest frames of which times are kept, so that memory stays bounded in a run of days
+MAX_FRAMES = 10_000  # latest frames of which times are kept, so that memory stays bounded in a run of days
 FPS_INTERVALS = 30  # between the latest frames, over which the current frame rate is measured
 
 
@@ -21,7 +21,7 @@ class Meter:
     def __init__(self) -> None:
         self.frames = 0
         self._stages: dict[str, deque[float]] = {}
-        self._ages: deque[float] = deque(maxlen=WINDOW)
+        self._ages: deque[float] = deque(maxlen=MAX_FRAMES)
         self._ends: deque[float] = deque(maxlen=FPS_INTERVALS + 1)
         self._first_s = 0.0
         self._last_s = 0.0
@@ -31,7 +31,7 @@ class Meter:
         """Measure the time of a stage."""
         start = time.perf_counter()
         yield
-        self._stages.setdefault(name, deque(maxlen=WINDOW)).append(time.perf_counter() - start)
+        self._stages.setdefault(name, deque(maxlen=MAX_FRAMES)).append(time.perf_counter() - start)
 
     def reading(self, captured_s: float) -> None:
         """Record that a frame captured at that time (time.monotonic) has been read now."""

@@ -1,8 +1,8 @@
 """Correct readings for how a person's face looks at rest.
 
-People differ at rest: one face looks sad to a network, another angry, with nothing meant by it. The logarithm of what
-the network says of a person's neutral face is subtracted from the logarithm of what it says of every other face of that
-person. Strength and offset were chosen on JAFFE's people, each on the others: see `python -m benchmarks.end_to_end`.
+Some faces look sad or angry to a network at rest. The log probabilities of a person's neutral face are therefore
+subtracted from those of every other reading of that person. Strength and offset were chosen by cross-validation over
+the people of JAFFE: see `python -m benchmarks.end_to_end`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from edge.files import write_json
 from edge.values import Image, Probabilities
 
 NEUTRAL = "neutral"
-STRENGTH = 0.9  # share of the neutral face's logarithm that is subtracted
-OFFSET = 0.5  # added to neutral's logarithm afterwards: the neutral face itself would come out without any emotion
-LEAST_PROBABILITY = 1 / 512  # int8 models answer in steps of 1/256: their 0 is anything below half a step
+PROFILE_SUFFIX = ".json"  # of a saved profile; other files are pictures
+STRENGTH = 0.9  # share of the neutral face's log probabilities that is subtracted
+OFFSET = 0.5  # added to neutral's log probability: without it, the neutral face would have all emotions alike
+MIN_PROBABILITY = 1 / 512  # half a step of an int8 model, whose 0 stands for anything below it
 
 
 def log_probabilities(probabilities: Probabilities) -> Probabilities:
-    """Return the logarithms of probabilities [..., labels], of an int8 model's zeros too."""
-    return np.log(np.maximum(probabilities, np.float32(LEAST_PROBABILITY)))
+    """Return the logarithms of probabilities [..., labels]; finite for an int8 model's zeros too."""
+    return np.log(np.maximum(probabilities, np.float32(MIN_PROBABILITY)))
 
 
 @dataclass(frozen=True)
 class NeutralProfile:
-    """Hold what a model says of a person's neutral face: mean logarithms of the probabilities, [labels]."""
+    """Hold the mean log probabilities of a person's neutral face, [labels]. Raises UsageError or DataError."""
 
     labels: tuple[str, ...]
     mean_log: Probabilities
@@ -43,7 +44,9 @@ class NeutralProfile:
         if NEUTRAL not in self.labels:
             raise UsageError(f"expected a model with the label {NEUTRAL}, found {', '.join(self.labels)}")
         if self.mean_log.shape != (len(self.labels),) or not np.isfinite(self.mean_log).all():
-            raise DataError(f"expected {len(self.labels)} finite values in a neutral profile, found {self.mean_log}")
+            raise DataError(
+                f"expected {len(self.labels)} finite values in a neutral profile, found {self.mean_log.tolist()}"
+            )
 
     @classmethod
     def from_outputs(cls, labels: Sequence[str], outputs: Sequence[Probabilities], name: str = "") -> NeutralProfile:

@@ -36,8 +36,8 @@ def load_opencv() -> ModuleType:
         raise _missing(f"but {folders[0] if folders else module} holds only remains of it")
     versions = {item.name: item.version for item in _installed() if _folder(item) in folders}
     if len({version.rsplit(".", 1)[0] for version in versions.values()}) > 1:  # the last number is the package's build
-        found = ", ".join(f"{name} {version}" for name, version in versions.items())
-        raise _missing(f"but two versions of it share one folder ({found})")
+        names = ", ".join(f"{name} {version}" for name, version in versions.items())
+        raise _missing(f"but two versions of it share one folder ({names})")
     return module
 
 

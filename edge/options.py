@@ -14,6 +14,7 @@ from edge.backend import MAX_THREADS, SHIPPED
 from edge.detector import DETECTORS
 from edge.errors import UsageError
 from edge.files import check_writable
+from edge.neutral import PROFILE_SUFFIX
 from edge.sink import SINKS, Output
 from edge.sinks.events import check_text_file
 from edge.smoother import UNCERTAIN_BELOW
@@ -175,7 +176,7 @@ def _outputs(args: argparse.Namespace) -> list[Output]:
 def _unrecognized(option: str, value: str | None) -> str:
     """Return the message for an unknown argument, with the option that was probably meant.
 
-    `value` is what was taken as the source: in `--camera 0`, it is the unknown option's value.
+    `value` is what was parsed as the source: in `--camera 0`, it is the unknown option's value.
     """
     if not option.startswith("-"):
         return f"expected one source, found {value} and {option}; give a folder or a quoted 'folder/*.jpg'"
@@ -201,9 +202,12 @@ def check_outputs(options: RunOptions) -> None:
             targets.append((option, str(file)))
     for option, target in targets:
         path = Path(target).resolve()
-        if path in used:
+        if path in used or (option != "--save-neutral" and target == options.neutral):
             raise UsageError(f"expected {option} other than the source, the models and other outputs, found {target}")
         used.add(path)
-    for option, file in (("--stats", options.stats), ("--save-neutral", options.save_neutral)):
-        if file is not None:
-            check_text_file(option, file)
+    if options.stats is not None:
+        check_text_file("--stats", options.stats)
+    if options.save_neutral is not None and options.save_neutral.suffix.lower() != PROFILE_SUFFIX:
+        raise UsageError(
+            f"expected --save-neutral with a name ending in {PROFILE_SUFFIX}, found {options.save_neutral}"
+        )

@@ -18,7 +18,7 @@ from edge.values import EmotionProbabilities, Face, Frame, Image, Probabilities,
 
 
 class Pipeline:
-    """Hold the detector, the classifier and what they remember between frames.
+    """Detect, track, classify, correct and smooth the faces of frames.
 
     `detect_interval` is in frames, `smallest` is the width in pixels of the smallest face to look for; None leaves them
     to the detector. `uncertain_below` is a probability. `calibrator` corrects readings by a person's neutral face.
@@ -58,10 +58,10 @@ class Pipeline:
         with self.meter.stage("detect"):
             faces = self.detector.detect(frame.image, self._smallest)
         outputs = self._classify(faces, lambda face: self.classifier.read_both_ways(frame.image, face.box))
+        profile = self.calibrator.default
         readings = []
         with self.meter.stage("smooth"):
             for number, (face, output) in enumerate(zip(faces, outputs, strict=True), start=1):
-                profile = self.calibrator.default
                 values = output if profile is None else profile.apply(output)
                 label = self._smoother.choose_label(values)
                 readings.append(Reading(number, face, self._by_emotion(values), label, profile is not None))

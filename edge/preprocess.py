@@ -1,6 +1,6 @@
 """Preprocess faces: turn a picture and a box into the network's input.
 
-Training, export, benchmarks and the device all use `to_input`, so the network sees on a device what it saw in training.
+Training, export, benchmarks and the device all use `to_input`, so the network's input is the same everywhere.
 FER-2013's faces are 48x48 grey pixels; a camera's face may be 300 pixels wide and sharp. If it were resized straight to
 the network's input, it would be sharper than anything the network was trained on. Every face is therefore reduced to
 the resolution of the training faces (`face_size`) first, and enlarged from there.
@@ -28,7 +28,8 @@ def crop(image: Image, box: Box, margin: float = 0.0) -> Image:
     """
     side = max(1, round(max(box.width, box.height) * (1 + 2 * margin)))
     centre_x, centre_y = box.centre
-    left, top = round(centre_x - side / 2), round(centre_y - side / 2)
+    left = round(centre_x - side / 2)
+    top = round(centre_y - side / 2)
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
         return image[top : top + side, left : left + side]
@@ -66,7 +67,7 @@ def to_face(grey: Image, face_size: int) -> Image:
     if grey.shape == (face_size, face_size):
         return grey
     while min(grey.shape) >= 2 * face_size:  # halving uses every pixel
-        height, width = grey.shape[0] // 2, grey.shape[1] // 2
+        height, width = (side // 2 for side in grey.shape)
         grey = cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
     return cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_LINEAR)
 

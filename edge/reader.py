@@ -25,7 +25,7 @@ from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.errors import SourceError, UsageError
 from edge.meter import Meter
-from edge.neutral import NeutralProfile, profile_of
+from edge.neutral import PROFILE_SUFFIX, NeutralProfile, profile_of
 from edge.pipeline import Pipeline
 from edge.sources.pictures import read_picture
 from edge.values import Frame, Image, Reading
@@ -88,7 +88,7 @@ class EmotionReader:
         where there is no face or no profile, SourceError for a file that is no picture.
         """
         classifier = self._pipeline.classifier
-        if isinstance(picture, (str, Path)) and Path(picture).suffix.lower() == ".json":
+        if isinstance(picture, (str, Path)) and Path(picture).suffix.lower() == PROFILE_SUFFIX:
             profile = NeutralProfile.load(Path(picture), classifier.card.labels)
         else:
             image = _load(Path(picture)) if isinstance(picture, (str, Path)) else _checked(picture)

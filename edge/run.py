@@ -57,26 +57,15 @@ def run(options: RunOptions) -> int:
     model = open_model(options.model, options.threads or 1)
     if model.reason:
         _report(options, model.reason)
-    detector = open_detector(options.detector, options.detector_model)
-    set_cores(detector, options.threads)
-    classifier = Classifier(model.backend)
-    pipeline = Pipeline(
-        detector,
-        classifier,
-        Meter(),
-        options.detect_interval,
-        options.uncertain_below,
-        options.smallest,
-        open_calibrator(options.neutral, detector, classifier),
-    )
+    pipeline = _open_pipeline(options, Classifier(model.backend))
     outputs, message = choose_outputs(options)
     watched = is_watched(outputs)
     with (
-        contextlib.closing(detector),
+        contextlib.closing(pipeline.detector),
         open_source(options.source, watched, options.realtime, options.camera) as source,
         stop_on_signals(source.stop),
     ):
-        if source.independent and pipeline.calibrator.is_requested:
+        if source.independent and pipeline.calibrator.needs_video:
             raise UsageError(f"expected a video or camera for --neutral {options.neutral}, found pictures; give a file")
         if source.notice:
             print(source.notice, file=sys.stderr)
@@ -84,7 +73,7 @@ def run(options: RunOptions) -> int:
             _report(options, message)
         sinks = open_sinks(outputs, source, model.backend.card.labels, pipeline.calibrator.start)
         source.idle = lambda: poll(sinks)
-        _report(options, f"face detector: {detector.name}, model: {model.path.name}")
+        _report(options, f"face detector: {pipeline.detector.name}, model: {model.path.name}")
         try:
             with contextlib.ExitStack() as stack:
                 for sink in sinks:
@@ -95,6 +84,20 @@ def run(options: RunOptions) -> int:
             if pipeline.meter.frames:
                 _finish(options, statistics(options, model, source, pipeline, sinks))
     return 2 if source.skipped else 0
+
+
+def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
+    detector = open_detector(options.detector, options.detector_model)
+    set_cores(detector, options.threads)
+    return Pipeline(
+        detector,
+        classifier,
+        Meter(),
+        options.detect_interval,
+        options.uncertain_below,
+        options.smallest,
+        open_calibrator(options.neutral, detector, classifier),
+    )
 
 
 def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:

@@ -67,7 +67,7 @@ class Smoother:
         return 1 - math.exp(-elapsed_s / self._time_constant_s) if self._time_constant_s > 0 else 1.0
 
     def choose_label(self, probabilities: Probabilities, current: str = "") -> str:
-        """Return the label for these probabilities, given the current one, if any.
+        """Return the label for these probabilities after the current one, if any.
 
         The label changes only when another emotion leads by the hysteresis, or when its probability falls below
         `uncertain_below`. After that, it takes half the hysteresis more than `uncertain_below` to leave `uncertain`.

@@ -97,9 +97,9 @@ class Tracker:
             tracks[ids[i]] = Track(face, sample_patch(image, face.box.centre, face.box.width, PATCH))
         undetected = 0
         for id_, track in visible.items():
-            nearby = (
-                None if id_ in tracks or track.undetected or self._detect_interval == 1 else self._search(image, track)
-            )
+            if id_ in tracks or track.undetected or self._detect_interval == 1:
+                continue
+            nearby = self._search(image, track)
             if nearby and not any(nearby.box.iou(face.box) >= SAME_FACE_IOU for face in faces):
                 tracks[id_] = replace(track, face=nearby, undetected=True)
                 undetected += 1
@@ -143,7 +143,7 @@ class Tracker:
 
 
 def _merged(before: dict[int, Track], after: dict[int, Track]) -> bool:
-    """Return whether two tracks ended on one face though they began apart: one of the two is lost."""
+    """Return whether two tracks of separate faces ended on one face: one of the two is lost."""
     return any(
         after[one].face.box.iou(after[other].face.box) >= SAME_FACE_IOU
         and before[one].face.box.iou(before[other].face.box) < SAME_FACE_IOU

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 from edge.opencv import cv2
 from edge.values import Box, Face, Image
 
+MAX_IOU = 0.3  # boxes that overlap more are one face
+
 
 class Detector(Protocol):
     """Find faces in images, uint8 [height, width, 3] BGR or [height, width] grey. Detectors subclass this."""
@@ -40,7 +42,7 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class Crop:
-    """Map a detector's own box to the square that the classifier has learnt from; fractions of the box's size.
+    """Map a detector's own box to a square cut like the training faces; in fractions of the box's size.
 
     The size of a box is the square root of its area. The values are those with the lowest log loss of the classifier
     on the labelled faces of `python -m benchmarks.crops`.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.backends.litert import open_interpreter
-from edge.detectors.base import Crop, Detector, largest_first
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first
 from edge.detectors.blazeface_model import URL, fetch_model
 from edge.errors import ModelError
 from edge.opencv import cv2
@@ -21,7 +21,6 @@ from edge.values import Face, Floats, Image
 SIDE = 128  # pixels of the network's input
 GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell
 MIN_SCORE = 0.5
-MAX_IOU = 0.3  # boxes that overlap more are one face
 CROP = Crop(scale=1.07, down=-0.06)
 
 
@@ -59,9 +58,10 @@ class BlazeFace(Detector):
         """Return MediaPipe's own boxes [n, 4] (left, top, right, bottom in pixels of the image) and scores [n]."""
         height, width = image.shape[:2]
         scale = SIDE / max(height, width)
-        left, top = (SIDE - width * scale) / 2, (SIDE - height * scale) / 2
-        place = np.array([[scale, 0, left], [0, scale, top]])
-        small = cv2.warpAffine(image, place, (SIDE, SIDE), flags=cv2.INTER_LINEAR)  # as MediaPipe samples
+        left = (SIDE - width * scale) / 2
+        top = (SIDE - height * scale) / 2
+        transform = np.array([[scale, 0, left], [0, scale, top]])
+        small = cv2.warpAffine(image, transform, (SIDE, SIDE), flags=cv2.INTER_LINEAR)  # as MediaPipe samples
         rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB if image.ndim == 3 else cv2.COLOR_GRAY2RGB)
         pixels = self._pixels()[0]  # a view into the network, which must be gone at invoke
         np.multiply(rgb, np.float32(1 / 127.5), out=pixels)
@@ -69,9 +69,9 @@ class BlazeFace(Detector):
         del pixels
         self.invoke()
         logits = self._interpreter.get_tensor(self._scores)[0, :, 0]
-        seen = np.flatnonzero(logits >= np.log(MIN_SCORE / (1 - MIN_SCORE)))
-        boxes = _decode(self._interpreter.get_tensor(self._regressors)[0, seen, :4], self._anchors[seen])
-        boxes, scores = merge(boxes, 1 / (1 + np.exp(-logits[seen])))
+        indices = np.flatnonzero(logits >= np.log(MIN_SCORE / (1 - MIN_SCORE)))
+        boxes = _decode(self._interpreter.get_tensor(self._regressors)[0, indices, :4], self._anchors[indices])
+        boxes, scores = merge(boxes, 1 / (1 + np.exp(-logits[indices])))
         return (boxes - np.array([left, top, left, top], np.float32)) / np.float32(scale), scores
 
 

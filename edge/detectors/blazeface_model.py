@@ -17,7 +17,7 @@ SHA256 = "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f"
 
 
 def cache_path() -> Path:
-    """Return the place of the model in the cache, whether or not it is there."""
+    """Return the path of the model in the cache, which may not exist."""
     folder = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (it never raises)
     return Path(folder) / "edge-emotion" / URL.rsplit("/", 1)[1]
 

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detectors.base import Crop, Detector, largest_first
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first
 from edge.errors import MissingExtra, UsageError
 from edge.opencv import cv2
 from edge.preprocess import to_grey
 from edge.values import Face, Image
 
-WINDOW = 24  # pixels: the cascade's own window, the smallest face in the resized image
-SIDES = 320, 480  # pixels: the longer side of the resized image, at least, and where nobody asks for small faces
+WINDOW_SIZE = 24  # pixels: the cascade's own window, the smallest face in the resized image
+MIN_LENGTH = 320  # pixels: the longer side of the resized image, at least
+THOROUGH_LENGTH = 480  # the same in a thorough search
 SCALE_STEP = 1.1
 NEIGHBOURS = 3
 MIN_WEIGHT = 2.5  # of the last stage that a box passed: false alarms have less
-MAX_IOU = 0.3  # boxes that overlap more are one face
 BORDER = 0.1  # of the longer side, in a thorough search: the cascade misses faces that fill the image
 CROP = Crop(scale=1.0, down=0.03)
 
@@ -49,19 +49,19 @@ class Haar(Detector):
         longest = max(grey.shape)
         border = 0
         if smallest is None:
-            smallest = longest * WINDOW / SIDES[1]
+            smallest = longest * WINDOW_SIZE / THOROUGH_LENGTH
             border = round(BORDER * longest)
             grey = cv2.copyMakeBorder(grey, border, border, border, border, cv2.BORDER_REPLICATE)
-        scale = max(longest * WINDOW / smallest, SIDES[0]) / longest
+        scale = max(longest * WINDOW_SIZE / smallest, MIN_LENGTH) / longest
         size = [max(1, round(side * scale)) for side in (grey.shape[1], grey.shape[0])]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        window = max(WINDOW, round(smallest * scale))
-        boxes, _, weights = self.invoke(grey, SCALE_STEP, NEIGHBOURS, minSize=(window, window), outputRejectLevels=True)
+        window = max(WINDOW_SIZE, round(smallest * scale))
+        boxes, _, rows = self.invoke(grey, SCALE_STEP, NEIGHBOURS, minSize=(window, window), outputRejectLevels=True)
+        weights = np.ravel(rows)
         faces: list[Face] = []
-        for index in np.argsort(-np.ravel(weights), kind="stable"):
+        for index in np.argsort(-weights, kind="stable"):
             face = _face(boxes[index], scale, border)
-            is_new = all(face.box.iou(other.box) <= MAX_IOU for other in faces)
-            if is_new and np.ravel(weights)[index] >= MIN_WEIGHT:
+            if weights[index] >= MIN_WEIGHT and all(face.box.iou(other.box) <= MAX_IOU for other in faces):
                 faces.append(face)
         return largest_first(faces)
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detectors.base import Crop, Detector, largest_first, shrink
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, shrink
 from edge.errors import MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.values import Face, Image
 
 MODEL = Path(__file__).resolve().parents[1] / "models" / "face_detection_yunet_2023mar.onnx"
 SMALLEST_FACE = 10  # pixels of the shrunk image
-SIDES = 160, 480  # pixels: the longer side of the shrunk image, at least, and where nobody asks for small faces
-MIN_SIDE = 64  # pixels of the shrunk image: at sides up to 32, OpenCV 4.10 to 4.14 returns garbage at times
+MIN_LENGTH = 160  # pixels: the longer side of the shrunk image, at least
+THOROUGH_LENGTH = 480  # the same in a thorough search
+MIN_SIDE = 64  # pixels of the padded image: at sides up to 32, OpenCV 4.10 to 4.14 sometimes returns garbage
 MIN_SCORE = 0.7
-MAX_IOU = 0.3  # boxes that overlap more are one face
 CROP = Crop(scale=0.95, down=0.04)
 
 
@@ -35,10 +35,10 @@ class YuNet(Detector):
             raise MissingExtra(f"an OpenCV with FaceDetectorYN (found {cv2.__version__})", "headless")
         path = model or MODEL
         if not path.is_file():
-            raise ModelError(f"no YuNet model at {path}; check the name")
+            raise ModelError(f"no model at {path}; check the path")
         try:
-            self._detector = cv2.FaceDetectorYN.create(str(path), "", (SIDES[0], SIDES[0]), MIN_SCORE, MAX_IOU)
-            self._detector.detect(np.zeros((SIDES[0], SIDES[0], 3), np.uint8))  # a wrong network fails here
+            self._detector = cv2.FaceDetectorYN.create(str(path), "", (MIN_LENGTH, MIN_LENGTH), MIN_SCORE, MAX_IOU)
+            self._detector.detect(np.zeros((MIN_LENGTH, MIN_LENGTH, 3), np.uint8))  # a wrong network fails here
         except cv2.error as error:
             raise ModelError(f"expected a YuNet model (2023mar), OpenCV {cv2.__version__} cannot run {path}") from error
         self.invoke = self._run
@@ -46,13 +46,13 @@ class YuNet(Detector):
     def detect(self, image: Image, smallest: float | None = None) -> list[Face]:
         """Return all faces, largest first; see Detector."""
         longest = max(image.shape[:2])
-        side = SIDES[1] if smallest is None else max(SIDES[0], longest * SMALLEST_FACE / smallest)
-        small, scale = shrink(image, side)
+        length = THOROUGH_LENGTH if smallest is None else max(MIN_LENGTH, longest * SMALLEST_FACE / smallest)
+        small, scale = shrink(image, length)
         if min(small.shape[:2]) < SMALLEST_FACE:  # no room for a face, and too little for the network
             return []
         if small.ndim == 2:
             small = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
-        bottom, right = (max(0, MIN_SIDE - length) for length in small.shape[:2])
+        bottom, right = (max(0, MIN_SIDE - side) for side in small.shape[:2])
         if bottom or right:
             small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
         faces = []

@@ -1,4 +1,4 @@
-"""Define what an output must offer, and what it is told of the run."""
+"""Define what an output must offer, and the description of the run that it gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write readings for programs: JSON lines or CSV. README describes the fields."""
+"""Write readings for programs: JSON lines or CSV. docs/command-line.md describes the fields."""
 
 from __future__ import annotations
 

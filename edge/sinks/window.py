@@ -27,7 +27,7 @@ def window_unavailable() -> str | None:
         return "no display"
     gui = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")]
     if any("NONE" in line for line in gui):
-        return "this OpenCV is headless (windows: pip uninstall opencv-python-headless; pip install '.[desktop]')"
+        return "this OpenCV is headless (for a window: pip uninstall opencv-python-headless; pip install '.[desktop]')"
     if sys.platform.startswith("linux") and not _display_responds():
         return "the display does not respond"
     return None
@@ -55,7 +55,7 @@ def snapshot(image: Image, folder: Path) -> str:
             continue
         except OSError as error:
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)  # a full disk may have taken half of it
+                path.unlink(missing_ok=True)  # a full disk may have room for half of it
             return f"no snapshot: cannot write {path}: {error.strerror}"
         return f"snapshot: {path}"
     raise AssertionError

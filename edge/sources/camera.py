@@ -15,12 +15,12 @@ from edge.values import Image
 # Seconds until a silent driver's read fails (Linux); until then its thread holds the device, which cannot be reopened.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
 INDEX = r"(?:/dev/video)?(\d{1,3})"
-DEVICES = Path("/dev")
-NAMES = Path("/sys/class/video4linux")
+DEVICE_FOLDER = Path("/dev")
+NAME_FOLDER = Path("/sys/class/video4linux")
 
 
 class OpenCVCapture:
-    """Read pictures from a cv2.VideoCapture. Raises SourceError with the given message if it is not open."""
+    """Read pictures from a cv2.VideoCapture. Raises SourceError with `message` if it is not open."""
 
     notice: str | None = None
 
@@ -50,7 +50,7 @@ class OpenCVCapture:
 
 
 class Camera(OpenCVCapture):
-    """Capture from a webcam, given by its number, /dev/videoN, or a link to that as in /dev/v4l/by-id."""
+    """Capture from a webcam, named by its number, /dev/videoN, or a link to that as in /dev/v4l/by-id."""
 
     supported_settings: tuple[str, ...] = ("resolution", "fps", "fourcc")
     may_be_still = False
@@ -83,7 +83,8 @@ class Camera(OpenCVCapture):
         granted = self._capture.get
         if all(abs(granted(key) - value) <= 0.5 for key, value in values.items()):
             return None
-        width, height = granted(cv2.CAP_PROP_FRAME_WIDTH), granted(cv2.CAP_PROP_FRAME_HEIGHT)
+        width = granted(cv2.CAP_PROP_FRAME_WIDTH)
+        height = granted(cv2.CAP_PROP_FRAME_HEIGHT)
         fourcc = int(granted(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True).decode("ascii", "replace")
         return (
             f"camera {index} does not support all requested settings; it gives {width:.0f}x{height:.0f} at"
@@ -101,12 +102,12 @@ def cameras() -> str:
     """List the cameras of this machine, with their names (Linux)."""
     if not sys.platform.startswith("linux"):
         return "not listed by this system, try 0 or 1"
-    devices = sorted(DEVICES.glob("video*"), key=lambda device: (len(device.name), device.name))
+    devices = sorted(DEVICE_FOLDER.glob("video*"), key=lambda device: (len(device.name), device.name))
     listed = ", ".join(_describe(device) for device in devices) or "none"
     has_csi = "unicam" in listed or "rp1-cfe" in listed
     return listed + (" (a Pi's CSI camera: --source picamera)" if has_csi else "")
 
 
 def _describe(device: Path) -> str:
-    name = NAMES / device.name / "name"
+    name = NAME_FOLDER / device.name / "name"
     return f"{device} ({name.read_text().strip()})" if name.is_file() else str(device)

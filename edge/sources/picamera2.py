@@ -9,6 +9,10 @@ from edge.sources.base import CameraSettings
 from edge.values import Image
 
 os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # its log lines would appear between ours
+INSTALL_HINT = (
+    "run: sudo apt install python3-picamera2, and create the environment with: python3 -m venv --system-site-packages"
+)
+NUMPY_HINT = "run: pip install '.[headless]' 'numpy<2'"
 
 
 class PiCamera:
@@ -20,11 +24,10 @@ class PiCamera:
     def __init__(self, text: str, settings: CameraSettings) -> None:
         try:
             from picamera2 import Picamera2
-        except ImportError as error:
-            raise SourceError(
-                f"--source {text} needs picamera2; run: sudo apt install python3-picamera2, and create the environment"
-                " with: python3 -m venv --system-site-packages"
-            ) from error
+        except (ImportError, ValueError) as error:  # ValueError: its compiled parts are for numpy 1
+            reason = str(error).partition("\n")[0]
+            hint = NUMPY_HINT if "numpy" in reason else INSTALL_HINT
+            raise SourceError(f"--source {text} needs picamera2, cannot import it ({reason}); {hint}") from error
         size = settings.resolution or (640, 480)
         self.fps = settings.fps or 30.0
         frame_us = round(1e6 / self.fps)

@@ -8,14 +8,14 @@ from edge.opencv import cv2
 from edge.sources.base import CameraSettings
 from edge.sources.camera import OpenCVCapture
 
-URL = r"(rtsp|rtsps|http|https|rtmp|udp|tcp)://"
+URL_PATTERN = r"(rtsp|rtsps|http|https|rtmp|udp|tcp)://"
 # While OpenCV opens a stream, it opens and closes no other video: a recording waits for it at the end.
 OPEN_TIMEOUT_MS = 5_000
 READ_TIMEOUT_MS = 3_000
 
 
 class Stream(OpenCVCapture):
-    """Capture from a stream, given by its URL. Raises SourceError if it cannot be opened."""
+    """Capture from a stream, named by its URL. Raises SourceError if it cannot be opened."""
 
     supported_settings: tuple[str, ...] = ()
     may_be_still = True
@@ -29,4 +29,4 @@ class Stream(OpenCVCapture):
     @staticmethod
     def accepts(text: str) -> bool:
         """Return whether the text is the URL of a stream."""
-        return re.match(URL, text) is not None
+        return re.match(URL_PATTERN, text) is not None

@@ -106,8 +106,8 @@ def test_missing_webcam_lists_the_cameras_of_the_machine(monkeypatch: pytest.Mon
     for name in ("dev/video0", "dev/video10", "dev/video2", "names/video0/name"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("A webcam\n")
-    monkeypatch.setattr(camera, "DEVICES", tmp_path / "dev")
-    monkeypatch.setattr(camera, "NAMES", tmp_path / "names")
+    monkeypatch.setattr(camera, "DEVICE_FOLDER", tmp_path / "dev")
+    monkeypatch.setattr(camera, "NAME_FOLDER", tmp_path / "names")
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(SourceError) as caught:
         open_source("97")
@@ -119,8 +119,8 @@ def test_missing_webcam_lists_the_cameras_of_the_machine(monkeypatch: pytest.Mon
 def test_camera_list_points_to_the_pi_camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver: str) -> None:
     (tmp_path / "video0").mkdir()
     (tmp_path / "video0" / "name").write_text(driver)
-    monkeypatch.setattr(camera, "DEVICES", tmp_path)
-    monkeypatch.setattr(camera, "NAMES", tmp_path)
+    monkeypatch.setattr(camera, "DEVICE_FOLDER", tmp_path)
+    monkeypatch.setattr(camera, "NAME_FOLDER", tmp_path)
     monkeypatch.setattr(sys, "platform", "linux")
     assert camera.cameras().endswith("--source picamera)")
 
@@ -129,6 +129,17 @@ def test_missing_picamera2_names_the_command_that_installs_it(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(SourceError, match=r"sudo apt install python3-picamera2.*system-site-packages"):
         open_source("picamera")
+
+
+def test_picamera2_for_another_numpy_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Debian 12's picamera2 is compiled for numpy 1, and raises this while it is imported."""
+    message = "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88"
+    (tmp_path / "picamera2.py").write_text(f"raise ValueError({message!r})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    with pytest.raises(SourceError, match=r"numpy.dtype size changed.*pip install .*'numpy<2'") as caught:
+        open_source("picamera")
+    assert "\n" not in str(caught.value)
 
 
 def test_pi_without_a_camera_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

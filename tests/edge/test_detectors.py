@@ -45,16 +45,17 @@ def photograph() -> np.ndarray:
 @pytest.mark.parametrize("width", [160, 320, 640, 1280, 3840])
 def test_it_finds_the_face_at_every_size(detector: Detector, photograph: np.ndarray, width: int) -> None:
     picture = cv2.resize(photograph[:384], (width, round(width * 0.75)), interpolation=cv2.INTER_AREA)
-    across, down = picture.shape[1] / 512, picture.shape[0] / 384
+    across = picture.shape[1] / 512
+    down = picture.shape[0] / 384
     expected = Box(round(FACE.x * across), round(FACE.y * down), round(102 * across), round(102 * down))
     assert detector.detect(picture)[0].box.iou(expected) > 0.6
 
 
 def test_a_grey_picture_gives_what_a_coloured_one_does(detector: Detector, photograph: np.ndarray) -> None:
     grey = cv2.cvtColor(photograph, cv2.COLOR_BGR2GRAY)
-    found, alike = detector.detect(grey), detector.detect(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
-    assert found == alike
-    assert found[0].box.iou(FACE) > 0.6
+    faces = detector.detect(grey)
+    assert faces == detector.detect(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
+    assert faces[0].box.iou(FACE) > 0.6
 
 
 @pytest.mark.parametrize("value", [0, 127, 255])
@@ -64,7 +65,7 @@ def test_there_is_no_face_where_nothing_is(detector: Detector, shape: tuple[int,
 
 
 def test_yunet_finds_no_face_in_narrow_pictures() -> None:
-    """OpenCV itself returns boxes of infinite size for some of these."""
+    """Detect in pictures for some of which OpenCV itself returns boxes of infinite size."""
     detector = open_detector("yunet")
     rng = np.random.default_rng(0)
     for _ in range(200):
@@ -97,7 +98,8 @@ def test_the_official_package_agrees_in_this_very_run() -> None:
     pytest.importorskip("mediapipe", reason="the mediapipe package is not installed")
     ours, theirs = (open_detector(name, shared(MODEL)) for name in ("blazeface", "mediapipe"))
     for picture in demo_images(20):
-        one, other = ours.detect(picture), theirs.detect(picture)
+        one = ours.detect(picture)
+        other = theirs.detect(picture)
         assert len(one) == len(other) == 1
         for side in ("x", "y", "width", "height"):
             assert abs(getattr(one[0].box, side) - getattr(other[0].box, side)) <= 2
@@ -127,10 +129,16 @@ def test_auto_is_the_shipped_detector() -> None:
     assert open_detector("auto", shared(MODEL)).name == "blazeface"
 
 
-def test_auto_falls_back_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_falls_back_and_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("edge.detectors.yunet.MODEL", ROOT / "missing.onnx")
     assert open_detector("auto").name == "haar"
-    assert "yunet cannot run here (no YuNet model at" in capsys.readouterr().err
+    assert "yunet cannot run here (no model at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["missing.onnx", "missing.tflite"])
+def test_auto_does_not_fall_back_from_a_named_file(name: str) -> None:
+    with pytest.raises(ModelError, match=f"at {name}; check the path"):
+        open_detector("auto", Path(name))
 
 
 def test_the_shipped_yunet_is_opencvs(tmp_path: Path) -> None:
@@ -140,7 +148,7 @@ def test_the_shipped_yunet_is_opencvs(tmp_path: Path) -> None:
 
 
 def test_a_smaller_face_is_found_when_it_is_asked_for(photograph: np.ndarray) -> None:
-    """The face is 102 pixels wide in the photograph: 20 in a picture of 1920."""
+    """Detect a face of 20 pixels in a picture of 1920."""
     canvas = np.full((1080, 1920, 3), 128, np.uint8)
     canvas[:102, :102] = cv2.resize(photograph, (102, 102), interpolation=cv2.INTER_AREA)
     detector = open_detector("yunet")
@@ -150,7 +158,7 @@ def test_a_smaller_face_is_found_when_it_is_asked_for(photograph: np.ndarray) ->
 
 
 def test_a_face_that_fills_the_picture_is_found(detector: Detector, photograph: np.ndarray) -> None:
-    """Web pictures and FER-2013's own are cut this closely; the cascade needs a border around them."""
+    """Detect faces cut as closely as web pictures and FER-2013's; the cascade needs a border around them."""
     if detector.name in ("blazeface", "mediapipe"):
         pytest.skip("BlazeFace sees half of them")
     assert len(detector.detect(photograph[50:185, 155:290])) == 1
@@ -163,7 +171,7 @@ def test_an_empty_cache_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A web server on this machine, and the folder that it serves."""
+    """Serve a folder on this machine; yield the address and the folder that it serves."""
     (tmp_path / "home").mkdir()
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "home"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -187,7 +195,7 @@ def test_the_model_is_fetched_once_and_only_the_right_one(
     assert blazeface_model.fetch_model().read_bytes() == b"a model"
     (folder / "blaze.tflite").unlink()
     assert blazeface_model.fetch_model() == blazeface_model.cache_path()
-    assert "SHA256" not in capfd.readouterr().err  # pooch tells at length what it does
+    assert "SHA256" not in capfd.readouterr().err  # pooch prints much
 
 
 def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -199,24 +207,24 @@ def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("name", "model", "said"),
+    ("name", "model", "expected"),
     [
         ("haar", ROOT / "README.md", "haar needs no model file"),
         ("yunet", ROOT / "README.md", "expected a YuNet model"),
-        ("yunet", ROOT / "none.onnx", "no YuNet model at"),
+        ("yunet", ROOT / "none.onnx", "no model at"),
         ("blazeface", ROOT / "README.md", "cannot load"),
         ("blazeface", ROOT / "edge" / "models" / "emotion_int8.tflite", "another network"),
         ("blazeface", ROOT / "none.tflite", "no model at"),
     ],
 )
-def test_a_wrong_model_is_refused(name: str, model: Path, said: str) -> None:
-    with pytest.raises(EmotionError, match=said) as caught:
+def test_a_wrong_model_is_refused(name: str, model: Path, expected: str) -> None:
+    with pytest.raises(EmotionError, match=expected) as caught:
         open_detector(name, model)
     assert isinstance(caught.value, (UsageError, ModelError))
 
 
 def test_every_photograph_without_a_face_is_nearly_free_of_them(detector: Detector) -> None:
-    """Animals among them. BlazeFace takes some for people; a cascade sees one in stones."""
+    """Allow a few false alarms: BlazeFace accepts some animals, a cascade some stones."""
     shared("media/nofaces")
     pictures = [cv2.imread(str(file)) for file in sorted((SHARED / "media" / "nofaces").iterdir())]
     assert sum(bool(detector.detect(picture)) for picture in pictures if picture is not None) <= 6

@@ -1,4 +1,4 @@
-"""Correction by a person's own neutral face."""
+"""Specify the correction by a person's own neutral face."""
 
 from __future__ import annotations
 
@@ -89,9 +89,49 @@ def test_the_average_corrects_after_a_while_and_only_if_asked_for() -> None:
     assert LABELS[int(values.argmax())] == "neutral"
 
 
-def test_faces_are_forgotten_so_that_days_take_no_more_memory() -> None:
+def count_down(calibrator: Calibrator, *frames: dict[int, np.ndarray]) -> None:
+    """Calibrate on the outputs of these frames, by face id; each frame takes 0.1 s."""
+    calibrator.start()
+    for i, faces in enumerate(frames):
+        calibrator.begin_frame(0.1 * i)
+        for id_, values in faces.items():
+            calibrator.correct(id_, values)
+    calibrator.begin_frame(100.0)
+
+
+def test_a_countdown_that_is_begun_again_forgets_the_first() -> None:
     calibrator = Calibrator(LABELS)
-    for id_ in range(1000):
+    calibrator.start()
+    calibrator.begin_frame(0.0)
+    calibrator.correct(1, outputs(0.9, 0.05, 0.05))  # not neutral yet
+    count_down(calibrator, {1: SAD_AT_REST})
+    expected = NeutralProfile.from_outputs(LABELS, [SAD_AT_REST])
+    assert calibrator._faces[1].profile is not None
+    assert calibrator._faces[1].profile.mean_log.tolist() == expected.mean_log.tolist()
+
+
+def test_the_face_seen_in_most_frames_is_saved() -> None:
+    """Ignore a face that passes by, though its id is newer."""
+    calibrator = Calibrator(LABELS)
+    count_down(calibrator, {1: SAD_AT_REST}, {1: SAD_AT_REST, 2: outputs(0.9, 0.05, 0.05)}, {1: SAD_AT_REST})
+    saved = calibrator.profile()
+    assert saved is not None
+    assert LABELS[int(saved.mean_log.argmax())] == "sad"
+
+
+def test_the_average_does_not_count_the_time_of_an_outage() -> None:
+    calibrator = Calibrator(LABELS, automatic=True)
+    for time_s in (0.0, 0.5, WAIT_S + 1):
+        calibrator.begin_frame(time_s)
+        assert calibrator.correct(1, SAD_AT_REST)[1] is False
+
+
+def test_faces_are_forgotten_so_that_days_take_no_more_memory() -> None:
+    """Keep the calibrated face, which stays visible."""
+    calibrator = Calibrator(LABELS)
+    count_down(calibrator, {0: SAD_AT_REST})
+    for id_ in range(1, 1000):
+        assert calibrator.correct(0, SAD_AT_REST)[1]
         calibrator.correct(id_, SAD_AT_REST)
     assert len(calibrator._faces) <= 100
 
@@ -108,6 +148,26 @@ def test_the_reader_is_calibrated_by_a_picture() -> None:
         reader.calibrate("missing.jpg")
     with pytest.raises(DataError, match="found no face"):
         reader.calibrate(np.zeros((64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("option", ["3", "auto"])
+def test_pictures_cannot_be_calibrated_over_time(option: str) -> None:
+    result = run(str(PHOTOGRAPH), "--no-display", "--neutral", option)
+    assert result.returncode == 2
+    assert f"expected a video or camera for --neutral {option}, found pictures" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("--save-neutral me.txt", "expected --save-neutral with a name ending in .json, found me.txt"),
+        ("--neutral me.json --events me.json", "expected --events other than"),
+    ],
+)
+def test_profiles_are_told_from_pictures_and_not_overwritten(options: str, error: str) -> None:
+    result = run("demo", "--no-display", *options.split())
+    assert result.returncode == 2
+    assert error in result.stderr
 
 
 def test_the_command_counts_down_marks_events_and_saves_the_profile(tmp_path: Path) -> None:
