@@ -1,4 +1,4 @@
-"""Measure how many faces each detector finds, what it takes for one, and how long it takes.
+"""Measure the recall, the false alarms and the time of each detector.
 
 python -m benchmarks.detection --faces photographs/faces --nofaces photographs/nofaces
 python -m benchmarks.detection --faces photographs/faces --nofaces photographs/nofaces --smallest 0.1 0.05 0.02
@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.measure.detectors import open_detectors
 from benchmarks.report.blocks import Table, plain
-from edge.arguments import ArgumentParser, share
+from edge.arguments import ArgumentParser, positive_share
 from edge.detector import DETECTORS, set_cores
 from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError, exit_status
@@ -34,7 +34,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=[], help="all that run here if not named")
     parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
     parser.add_argument(
-        "--smallest", type=share, nargs="*", default=[1 / 15, 1 / 32], help="shares of the longer side to look for too"
+        "--smallest",
+        type=positive_share,
+        nargs="*",
+        default=[1 / 15, 1 / 32],
+        help="shares of the longer side to look for too",
     )
     return parser.parse_args(argv)
 
@@ -45,31 +49,41 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def detection(args: argparse.Namespace) -> int:
-    """Print a row for each detector and operating point."""
+    """Print a row for each detector and search."""
     faces = _pictures(args.faces)
     nofaces = _pictures(args.nofaces)
     searches = [None, *args.smallest]
     rows = []
     detectors = open_detectors(args.detector_model, args.detector)
-    with progress() as stage:
+    with progress() as start_stage:
         for detector in detectors:
             set_cores(detector, 1)
-            advance = stage(detector.name, len(searches) * (len(faces) + len(nofaces)))
-            for search in searches:
-                found, ms = measure(detector, faces, search, advance)
-                alarms, _ = measure(detector, nofaces, search, advance)
-                name = "thorough" if search is None else f"from {search:.3f} of the longer side"
-                row = [detector.name, name, f"{np.count_nonzero(found)} of {len(faces)}", str(sum(found))]
-                rows.append([*row, f"{np.count_nonzero(alarms)} of {len(nofaces)}", f"{np.median(ms):.1f}"])
+            advance = start_stage(detector.name, len(searches) * (len(faces) + len(nofaces)))
+            rows += [_row(detector, search, faces, nofaces, advance) for search in searches]
             detector.close()
     print(plain(Table(["detector", "search", "pictures with a face", "faces", "false alarms", "median ms"], rows)))
     return 0
 
 
+def _row(
+    detector: Detector, search: float | None, faces: Sequence[Image], nofaces: Sequence[Image], advance: Advance
+) -> list[str]:
+    counts, times_ms = measure(detector, faces, search, advance)
+    false_alarms, _ = measure(detector, nofaces, search, advance)
+    return [
+        detector.name,
+        "thorough" if search is None else f"from {search:.3f} of the longer side",
+        f"{np.count_nonzero(counts)} of {len(faces)}",
+        str(sum(counts)),
+        f"{np.count_nonzero(false_alarms)} of {len(nofaces)}",
+        f"{np.median(times_ms):.1f}",
+    ]
+
+
 def measure(
     detector: Detector, images: Sequence[Image], search: float | None, advance: Advance
 ) -> tuple[list[int], list[float]]:
-    """Return how many faces are found in each image, and the time for it in ms."""
+    """Return the number of faces detected in each image, and the times in ms."""
     counts = []
     times_ms = []
     for image in images:
@@ -82,7 +96,7 @@ def measure(
 
 
 def _pictures(folder: Path) -> list[Image]:
-    """Read all pictures below a folder; DataError where there are none."""
+    """Read all pictures below a folder. Raises DataError if there are none."""
     images = []
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
         try:

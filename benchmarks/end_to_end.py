@@ -9,13 +9,15 @@ Each folder holds pictures of whole scenes in <emotion>/. The largest face of ea
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure.calibration import by_person, held_out_accuracy
+from benchmarks.measure.calibration import PersonPictures, by_person, held_out_accuracy
+from benchmarks.measure.detectors import open_detectors
 from benchmarks.measure.labelled import (
     PERSON,
     LabelledPicture,
@@ -24,20 +26,20 @@ from benchmarks.measure.labelled import (
     labelled_pictures,
     read_faces,
 )
+from benchmarks.measure.peer import check_peer
 from benchmarks.measure.peer_readings import read_with_peer
 from benchmarks.report.blocks import Table, plain
 from edge.arguments import ArgumentParser
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
-from edge.detector import DETECTORS, open_detector
+from edge.detector import DETECTORS
 from edge.errors import exit_status
 from edge.files import check_writable, write_json
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.metrics import wilson
+from train.predict import label_indices
 from train.progress import progress
-
-TAKES_BLAZEFACE = ("blazeface", "mediapipe")
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
     parser.add_argument("--model", type=Path, nargs="+", default=[SHIPPED], metavar="FILE")
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer, to read the same pictures")
-    parser.add_argument("--person", default=PERSON, metavar="REGEX", help="whose group names the person in a file name")
+    parser.add_argument(
+        "--person", type=_pattern, default=PERSON, metavar="REGEX", help="its group names a file's person"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures too")
     return parser.parse_args(argv)
+
+
+def _pattern(text: str) -> str:
+    """Check a regular expression with a group."""
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"expected a regular expression, found {text!r}: {error}") from error
+    if not groups:
+        raise argparse.ArgumentTypeError(f"expected a regular expression with a group, as ^([A-Z]+), found {text!r}")
+    return text
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,35 +98,34 @@ def end_to_end(args: argparse.Namespace) -> int:
     """Measure all sets, detectors and models; print a table."""
     if args.out is not None:
         check_writable(args.out)
+    if args.peer:
+        check_peer(args.peer)
+    sets = [(folder.name, labelled_pictures(folder, args.person)) for folder in args.data]
+    classifiers = [(path.name, _open_classifier(path)) for path in args.model]
+    detectors = open_detectors(args.detector_model, args.detector)
     rows: list[Row] = []
-    for folder in args.data:
-        pictures = labelled_pictures(folder, args.person)
-        for detector in args.detector:
-            model = args.detector_model if detector in TAKES_BLAZEFACE else None
-            rows += _measure(folder.name, pictures, detector, model, args.model)
-        if args.peer:
-            rows.append(make_row(folder.name, "haar (fer's)", "fer", pictures, read_with_peer(args.peer, pictures)))
+    with progress() as start_stage:
+        for data, pictures in sets:
+            for detector in detectors:
+                advance = start_stage(f"{data}: {detector.name}", len(pictures))
+                faces = detect_largest(detector, pictures, advance)
+                for model, classifier in classifiers:
+                    rows.append(make_row(data, detector.name, model, pictures, read_faces(classifier, faces)))
+            if args.peer:
+                readings = read_with_peer(args.peer, pictures)
+                rows.append(make_row(data, "haar (fer's)", "fer", pictures, readings))
+    for detector in detectors:
+        detector.close()
     print(plain(table(rows)))
     if args.out is not None:
         write_json(args.out, [asdict(row) for row in rows])
     return 0
 
 
-def _measure(
-    data: str, pictures: Sequence[LabelledPicture], name: str, detector_model: Path | None, models: Sequence[Path]
-) -> list[Row]:
-    """Detect once, classify with each model."""
-    rows = []
-    with progress() as stage:
-        detector = open_detector(name, detector_model)
-        faces = detect_largest(detector, pictures, stage(f"{data}: {name}", len(pictures)))
-        detector.close()
-        done = stage(f"{data}: models", len(models))
-        for model in models:
-            probabilities = read_faces(Classifier(open_backend(model)), faces)
-            rows.append(make_row(data, name, model.name, pictures, probabilities))
-            done()
-    return rows
+def _open_classifier(path: Path) -> Classifier:
+    classifier = Classifier(open_backend(path))
+    label_indices(classifier.card)  # a model of other labels fails before the long work
+    return classifier
 
 
 def make_row(
@@ -134,19 +148,19 @@ def make_row(
     people = by_person(pictures, probabilities)
     if len(people) < 2:
         return row
-    calibrated, best_calibration = held_out_accuracy(people, "calibrated_accuracy")
-    averaged, best_average = held_out_accuracy(people, "averaged_accuracy")
-    values = asdict(row) | {
-        "people": len(people),
-        "people_accuracy": float(np.mean([person.accuracy() for person in people])),
-        "calibrated": float(np.mean([person.calibrated_accuracy() for person in people])),
-        "averaged": float(np.mean([person.averaged_accuracy() for person in people])),
-        "calibrated_held_out": calibrated,
-        "best_calibration": best_calibration,
-        "averaged_held_out": averaged,
-        "best_average": best_average,
-    }
-    return Row(**values)
+    calibrated, best_calibration = held_out_accuracy(people, PersonPictures.calibrated_accuracy)
+    averaged, best_average = held_out_accuracy(people, PersonPictures.averaged_accuracy)
+    return replace(
+        row,
+        people=len(people),
+        people_accuracy=float(np.mean([person.accuracy() for person in people])),
+        calibrated=float(np.mean([person.calibrated_accuracy() for person in people])),
+        averaged=float(np.mean([person.averaged_accuracy() for person in people])),
+        calibrated_held_out=calibrated,
+        best_calibration=best_calibration,
+        averaged_held_out=averaged,
+        best_average=best_average,
+    )
 
 
 def table(rows: Sequence[Row]) -> Table:

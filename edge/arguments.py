@@ -52,6 +52,11 @@ def share(text: str) -> float:
     return _number(text, lambda value: 0 <= value <= 1, "a number from 0 to 1")
 
 
+def positive_share(text: str) -> float:
+    """Parse a number above 0, at most 1."""
+    return _number(text, lambda value: 0 < value <= 1, "a number above 0, at most 1")
+
+
 def fraction(text: str) -> float:
     """Parse a number from 0 to below 1."""
     return _number(text, lambda value: 0 <= value < 1, "a number from 0 to below 1")

@@ -1,8 +1,8 @@
-"""Measure what correcting by a person's own neutral face brings, on labelled pictures of several people."""
+"""Measure the accuracy with and without correction by a person's neutral face, on pictures of several people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from benchmarks.measure.labelled import LabelledPicture, is_correct
 from edge.labels import EMOTIONS
-from edge.neutral import OFFSET, STRENGTH, NeutralProfile, log_probabilities
+from edge.neutral import NEUTRAL, OFFSET, STRENGTH, NeutralProfile, log_probabilities
 from edge.values import Probabilities
 
-NEUTRAL = EMOTIONS.index("neutral")
+NEUTRAL_INDEX = EMOTIONS.index(NEUTRAL)
 STRENGTHS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 OFFSETS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 
@@ -33,16 +33,16 @@ class PersonPictures:
 
     def calibrated_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET) -> float:
         """Return the accuracy corrected by one neutral picture, which is left out: the mean over all such pictures."""
-        shares = []
-        for reference in np.flatnonzero(self.labels == NEUTRAL):
+        accuracies = []
+        for reference in np.flatnonzero(self.labels == NEUTRAL_INDEX):
             profile = NeutralProfile.from_outputs(EMOTIONS, [self.probabilities[reference]])
             others = np.arange(len(self.labels)) != reference
             corrected = np.stack([profile.apply(row, strength, offset) for row in self.probabilities[others]])
-            shares.append(is_correct(self.labels[others], corrected).mean())
-        return float(np.mean(shares))
+            accuracies.append(is_correct(self.labels[others], corrected).mean())
+        return float(np.mean(accuracies))
 
     def averaged_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET) -> float:
-        """Return the accuracy corrected by the average of all the person's pictures, with no neutral one known."""
+        """Return the accuracy corrected by the average of all the person's pictures."""
         profile = NeutralProfile(EMOTIONS, log_probabilities(self.probabilities).mean(axis=0))
         corrected = np.stack([profile.apply(row, strength, offset) for row in self.probabilities])
         return float(is_correct(self.labels, corrected).mean())
@@ -51,23 +51,25 @@ class PersonPictures:
 def by_person(pictures: Sequence[LabelledPicture], probabilities: Probabilities) -> list[PersonPictures]:
     """Return the people with a neutral picture and others; pictures whose face was missed are left out."""
     people = []
-    found = probabilities.max(axis=1) > 0
+    detected = probabilities.max(axis=1) > 0
     labels = np.array([picture.label for picture in pictures])
     names = np.array([picture.person for picture in pictures])
     for name in sorted({picture.person for picture in pictures} - {""}):
-        own = (names == name) & found
-        if (labels[own] == NEUTRAL).any() and (labels[own] != NEUTRAL).any():
+        own = (names == name) & detected
+        if (labels[own] == NEUTRAL_INDEX).any() and (labels[own] != NEUTRAL_INDEX).any():
             people.append(PersonPictures(name, labels[own], probabilities[own]))
     return people
 
 
-def held_out_accuracy(people: Sequence[PersonPictures], method: str) -> tuple[float, tuple[float, float]]:
+def held_out_accuracy(
+    people: Sequence[PersonPictures], accuracy: Callable[[PersonPictures, float, float], float]
+) -> tuple[float, tuple[float, float]]:
     """Return the mean accuracy with strength and offset chosen on the other people, and the best pair on all.
 
-    `method` is `calibrated_accuracy` or `averaged_accuracy`.
+    `accuracy` is a method of PersonPictures: `calibrated_accuracy` or `averaged_accuracy`.
     """
     pairs = list(product(STRENGTHS, OFFSETS))
-    table = np.array([[getattr(person, method)(*pair) for pair in pairs] for person in people])
+    table = np.array([[accuracy(person, *pair) for pair in pairs] for person in people])
     chosen = [table[np.arange(len(people)) != i].mean(axis=0).argmax() for i in range(len(people))]
     held_out = float(np.mean([table[i, choice] for i, choice in enumerate(chosen)]))
     return held_out, pairs[int(table.mean(axis=0).argmax())]

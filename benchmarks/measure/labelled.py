@@ -1,9 +1,9 @@
-"""Read labelled pictures of whole scenes, and what a detector and a model make of each."""
+"""List labelled pictures of whole scenes, detect the largest face of each, and classify it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from edge.labels import EMOTIONS
 from edge.sources.pictures import read_picture
 from edge.values import Face, Image, Probabilities
 from train.forms import SYNONYMS
+from train.predict import label_indices
 from train.progress import Advance, no_progress
 
 PERSON = r"^([A-Z]{2})\.[A-Z]{2}\d"  # JAFFE: KA.AN1.39.tiff is a picture of KA
@@ -24,15 +25,11 @@ PERSON = r"^([A-Z]{2})\.[A-Z]{2}\d"  # JAFFE: KA.AN1.39.tiff is a picture of KA
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """Name a picture's file, its label (index into EMOTIONS) and, where the name tells it, its person."""
+    """Name a picture's file, its label (index into EMOTIONS) and its person, if the file name says who it is."""
 
     path: Path
     label: int
     person: str
-
-    def read(self) -> Image:
-        """Return the picture, uint8 [height, width, 3] BGR. Raises SourceError."""
-        return read_picture(self.path)
 
 
 def labelled_pictures(folder: Path, person: str = PERSON) -> list[LabelledPicture]:
@@ -45,7 +42,7 @@ def labelled_pictures(folder: Path, person: str = PERSON) -> list[LabelledPictur
         name = SYNONYMS.get(class_folder.name.lower(), class_folder.name.lower())
         if name not in EMOTIONS:
             continue
-        for path in sorted(class_folder.iterdir()):
+        for path in sorted(item for item in class_folder.iterdir() if item.is_file() and not item.name.startswith(".")):
             match = re.search(person, path.name)
             pictures.append(LabelledPicture(path, EMOTIONS.index(name), match[1] if match else ""))
     if not pictures:
@@ -59,23 +56,23 @@ def detect_largest(
     """Return each picture with its largest face; None where the detector misses it or the picture is damaged."""
     faces: list[tuple[Image, Face] | None] = []
     for picture in pictures:
-        faces.append(next(_faces(detector, picture), None))
+        faces.append(_largest(detector, picture.path))
         advance()
     return faces
 
 
-def _faces(detector: Detector, picture: LabelledPicture) -> Iterator[tuple[Image, Face]]:
+def _largest(detector: Detector, path: Path) -> tuple[Image, Face] | None:
     try:
-        image = picture.read()
+        image = read_picture(path)
     except SourceError:
-        return
-    for face in detector.detect(image):
-        yield image, face
+        return None
+    faces = detector.detect(image)
+    return (image, faces[0]) if faces else None
 
 
 def read_faces(classifier: Classifier, faces: Sequence[tuple[Image, Face] | None]) -> Probabilities:
     """Return probabilities [n, 7] in the order of EMOTIONS; a missed face has zeros, so that it counts as wrong."""
-    order = [classifier.card.labels.index(emotion) for emotion in EMOTIONS]
+    order = label_indices(classifier.card)
     rows = np.zeros((len(faces), len(EMOTIONS)), dtype=np.float32)
     for i, item in enumerate(faces):
         if item is not None:

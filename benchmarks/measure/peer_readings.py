@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from benchmarks.measure.labelled import LabelledPicture
+    from edge.values import Probabilities
 
 
-def read_with_peer(python: str, pictures: Sequence[LabelledPicture]) -> Any:
+def read_with_peer(python: str, pictures: Sequence[LabelledPicture]) -> Probabilities:
     """Return fer's probabilities [n, 7] in the order of EMOTIONS; a missed face has zeros. Raises SourceError."""
     from benchmarks.measure.child import open_child  # here: the peer's Python runs this file and does not see these
     from benchmarks.measure.peer import PACKAGE, check_peer

@@ -28,6 +28,12 @@ def test_faces_and_false_alarms_are_counted(tmp_path: Path, capsys: pytest.Captu
         assert "0 of 1" in row
 
 
+def test_a_smallest_face_of_no_width_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        detection.main(["--faces", str(tmp_path), "--nofaces", str(tmp_path), "--smallest", "0"])
+    assert "expected a number above 0" in capsys.readouterr().err
+
+
 def test_an_empty_folder_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert detection.main(["--faces", str(tmp_path), "--nofaces", str(tmp_path)]) == 2
     assert "expected pictures below" in capsys.readouterr().err

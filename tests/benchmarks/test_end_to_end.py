@@ -43,6 +43,43 @@ def test_a_folder_without_classes_is_one_error(tmp_path: Path, capsys: pytest.Ca
     assert "expected folders angry" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("pattern", ["^[A-Z]+", "(", "^(?:x)"])
+def test_a_pattern_without_a_group_is_one_error(
+    pictures: Path, pattern: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        end_to_end.main(["--data", str(pictures), "--person", pattern])
+    assert caught.value.code == 2
+    assert "expected a regular expression" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error"),
+    [
+        ("--peer", "/no/python", "expected --peer"),
+        ("--model", "missing.tflite", "no model at missing.tflite"),
+        ("--detector-model", "missing.tflite", "expected --detector-model"),
+    ],
+)
+def test_whatever_is_wrong_shows_before_the_long_work(
+    pictures: Path,
+    option: str,
+    value: str,
+    error: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(end_to_end, "detect_largest", None)  # calling it would fail
+    assert end_to_end.main(["--data", str(pictures), option, value]) == 2
+    assert error in capsys.readouterr().err
+
+
+def test_crops_without_a_face_are_one_error(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(pictures / "Happiness")
+    assert crops.main(["--data", str(pictures), "--detector", "yunet"]) == 2
+    assert "yunet detects none in 1" in capsys.readouterr().err
+
+
 def test_crops_are_measured(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert crops.main(["--data", str(pictures), "--detector", "yunet"]) == 0
     assert "yunet: 1 of 2 faces found" in capsys.readouterr().out
@@ -54,8 +91,9 @@ def test_a_row_of_zeros_names_nothing() -> None:
     assert is_correct(np.array([0, 0]), probabilities).tolist() == [False, True]
 
 
-def test_people_are_told_by_their_files(tmp_path: Path) -> None:
-    (tmp_path / "neutral").mkdir()
+def test_file_names_say_who_a_person_is(tmp_path: Path) -> None:
+    (tmp_path / "neutral" / "subfolder").mkdir(parents=True)
+    (tmp_path / "neutral" / ".DS_Store").touch()  # no picture either
     (tmp_path / "neutral" / "KA.NE1.26.tiff").touch()
     assert [picture.person for picture in labelled_pictures(tmp_path)] == ["KA"]
 
@@ -72,7 +110,7 @@ def test_calibration_helps_people_who_look_sad_at_rest() -> None:
         pictures += [LabelledPicture(Path(person), int(label), person) for label in labels]
     people = by_person(pictures, np.concatenate(rows).astype(np.float32))
     before = np.mean([person.accuracy() for person in people])
-    after, _ = held_out_accuracy(people, "calibrated_accuracy")
+    after, _ = held_out_accuracy(people, PersonPictures.calibrated_accuracy)
     assert before < 0.5
     assert after > 0.9
 
