@@ -69,7 +69,8 @@ def _annotations(kind: Any) -> dict[str, tuple[Any, object]]:
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:
-    origin, arguments = get_origin(kind), get_args(kind)
+    origin = get_origin(kind)
+    arguments = get_args(kind)
     if origin in (Union, UnionType):
         return None if value is None else _convert(_without_none(kind), value, where)
     if dataclasses.is_dataclass(kind):

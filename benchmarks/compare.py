@@ -29,7 +29,10 @@ from edge.errors import DataError, exit_status
 from edge.labels import EMOTIONS
 from train.metrics import mcnemar
 
-WORSE, BETTER, SAME, UNKNOWN = "WORSE", "better", "-", "no interval"
+WORSE = "WORSE"
+BETTER = "better"
+SAME = "-"
+UNKNOWN = "no interval"
 MACHINE = ("board", "processor", "machine", "cores")  # the same kind of machine, whatever its load and versions
 SIZE_TOLERANCE = 0.01  # file sizes do not vary from run to run
 
@@ -78,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def compare(options: Options) -> int:
     """Print all changes; return 1 if something became worse."""
-    old, new = read_results(options.old), read_results(options.new)
+    old = read_results(options.old)
+    new = read_results(options.new)
     common = find_common(old, new)
     if not common.models:
         names = ", ".join(model.name for model in old.models)
@@ -155,7 +159,8 @@ def _changes(old: Results, new: Results, common: Common, tolerance: float) -> It
 
 
 def _size(before: ModelResult, after: ModelResult) -> Change:
-    old, new = before.info.size_bytes, after.info.size_bytes
+    old = before.info.size_bytes
+    new = after.info.size_bytes
     return Change(before.name, "bytes", str(old), str(new), verdict(old, new, (old, old), (new, new), SIZE_TOLERANCE))
 
 
@@ -170,15 +175,16 @@ def _accuracy(before: ModelResult, after: ModelResult, labels: str) -> Iterator[
     """Yield the change of accuracy and, where it is significant, of the recall of an emotion."""
     if not before.scores or not after.scores:
         return
-    truth = _digits(labels)
-    old_correct = _digits(before.scores.predictions) == truth
-    new_correct = _digits(after.scores.predictions) == truth
-    subsets = [("accuracy", np.ones(len(truth), dtype=bool), SIGNIFICANCE)]
+    targets = _digits(labels)
+    old_correct = _digits(before.scores.predictions) == targets
+    new_correct = _digits(after.scores.predictions) == targets
+    subsets = [("accuracy", np.ones(len(targets), dtype=bool), SIGNIFICANCE)]
     subsets += [
-        (f"recall of {emotion}", truth == i, SIGNIFICANCE / len(EMOTIONS)) for i, emotion in enumerate(EMOTIONS)
+        (f"recall of {emotion}", targets == i, SIGNIFICANCE / len(EMOTIONS)) for i, emotion in enumerate(EMOTIONS)
     ]
     for metric, subset, threshold in subsets:
-        old, new = float(old_correct[subset].mean()), float(new_correct[subset].mean())
+        old = float(old_correct[subset].mean())
+        new = float(new_correct[subset].mean())
         significant = mcnemar(new_correct[subset], old_correct[subset]) < threshold
         if significant or metric == "accuracy":
             direction = BETTER if new > old else WORSE
@@ -191,7 +197,8 @@ def _digits(text: str) -> npt.NDArray[np.int64]:
 
 def _latency(before: ModelResult, after: ModelResult, tolerance: float) -> Iterator[Change]:
     for threads in sorted(set(before.latency_ms) & set(after.latency_ms), key=int):
-        old, new = before.latency_ms[threads], after.latency_ms[threads]
+        old = before.latency_ms[threads]
+        new = after.latency_ms[threads]
         for name, old_p, new_p in (("p50", old.p50, new.p50), ("p95", old.p95, new.p95)):
             if old_p and new_p:
                 change = verdict(old_p.value, new_p.value, old_p.ci95, new_p.ci95, tolerance)

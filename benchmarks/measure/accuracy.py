@@ -1,4 +1,4 @@
-"""Measure the accuracy of the models, and what quantization changed, paired on the same faces."""
+"""Measure the accuracy of the models, and the effect of quantization, paired on the same faces."""
 
 from __future__ import annotations
 
@@ -85,8 +85,10 @@ def compare_predictions(
     labels: npt.NDArray[np.int64], probabilities: Probabilities, base: Probabilities
 ) -> QuantizationChange:
     """Compare a quantized model's probabilities [n, 7] with those of its float32 file."""
-    predicted, base_predicted = probabilities.argmax(1), base.argmax(1)
-    correct, base_correct = predicted == labels, base_predicted == labels
+    predicted = probabilities.argmax(1)
+    base_predicted = base.argmax(1)
+    correct = predicted == labels
+    base_correct = base_predicted == labels
     return QuantizationChange(
         agreement_with_float=float((predicted == base_predicted).mean()),
         mcnemar_p=mcnemar(correct, base_correct),

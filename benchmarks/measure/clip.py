@@ -76,7 +76,9 @@ def _mosaic(images: Sequence[Image], i: int, resolution: tuple[int, int]) -> Ima
 def _crop_centre(image: Image, width: int, height: int) -> Image:
     """Crop the centre to the shape of width by height, and resize it to that size."""
     scale = max(width / image.shape[1], height / image.shape[0])
-    crop_width, crop_height = round(width / scale), round(height / scale)
-    left, top = (image.shape[1] - crop_width) // 2, (image.shape[0] - crop_height) // 2
+    crop_width = round(width / scale)
+    crop_height = round(height / scale)
+    left = (image.shape[1] - crop_width) // 2
+    top = (image.shape[0] - crop_height) // 2
     part = image[top : top + crop_height, left : left + crop_width]
     return cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)

@@ -131,7 +131,8 @@ def measure_live(case: Case, clip: Clip) -> LiveResult:
     seconds = time.monotonic() - start
     cpu_seconds = time.process_time() - cpu_start
     ages = np.array([pipeline.meter.ages_ms])
-    median, p95 = estimates.percentile(ages, 50), estimates.percentile(ages, 95)
+    median = estimates.percentile(ages, 50)
+    p95 = estimates.percentile(ages, 95)
     return LiveResult(
         camera_fps=clip.fps,
         fps=sink.frames / seconds,

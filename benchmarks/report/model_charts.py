@@ -108,7 +108,8 @@ def confusion(results: Results, quantized: Sequence[ModelResult]) -> Chart:
     assert base
     figure = new_figure(13, 5)
     panels = figure.subplots(1, 3)
-    before, after = _shares(base), _shares(model)
+    before = _shares(base)
+    after = _shares(model)
     bound = max(MIN_DIFFERENCE_RANGE, float(np.abs(after - before).max()))
     _draw_matrix(panels[0], before, "{:.0f}", cmap="Blues", vmin=0, vmax=100)
     _draw_matrix(panels[1], after, "{:.0f}", cmap="Blues", vmin=0, vmax=100)

@@ -105,7 +105,7 @@ def about_latency(results: Results) -> str:
         f"threads. The models take turns in rounds; each turn begins with {UNTIMED_PER_TURN} untimed inferences, and "
         "no timed one is left out. Intervals come from resampling whole rounds (block bootstrap). A percentile with "
         f"fewer than {MIN_BEYOND_FOR_INTERVAL} measurements beyond it has no interval; with fewer than {MIN_BEYOND}, "
-        f"it is not shown. Warm-up: {warm_ups[0].given} inferences, of which {slow} were slow on one thread; the first "
+        f"it is not shown. Warm-up: {warm_ups[0].given} inferences; on one thread, {slow} of them were slow; the first "
         f"tenth of the rounds took {min(firsts):.2f} to {max(firsts):.2f} times as long as the rest. The peak is the "
         f"fastest product of two float32 matrices in this run, by threads: {peaks}; int8 may exceed it."
     )
@@ -113,7 +113,7 @@ def about_latency(results: Results) -> str:
 
 
 def quantization(results: Results) -> Iterator[str]:
-    """Yield what quantization changed, for each model whose float32 file was measured too."""
+    """Yield the effect of quantization, for each model whose float32 file was measured too."""
     for model in results.models:
         base = results.base_of(model)
         if not (base and base.scores and model.scores and model.change):
@@ -163,7 +163,8 @@ def about_dataset(dataset: Dataset) -> str:
 
 def about_throughput(results: Results) -> str:
     """Explain the table of throughput."""
-    clip, start = results.clip, results.start
+    clip = results.clip
+    start = results.start
     memory = f", {start.rss_mb:.0f} MB" if start.rss_mb else ""
     return (
         f"`{clip.source}`, {clip.frames} frames, {results.pipeline[0].passes} passes. Frames are shrunk to at most "
@@ -185,7 +186,8 @@ def about_live(results: Results) -> str:
 
 def sustained_load(sustained: Sustained) -> str:
     """Compare the beginning of the run at full load with its end."""
-    first, last = sustained.points[0], sustained.points[-1]
+    first = sustained.points[0]
+    last = sustained.points[-1]
     text = (
         f"{' '.join(tables.case(sustained.case))}, at full load: {sustained.frames} frames in "
         f"{last.at_s / 60:.2f} minutes, {sustained.first_fps:.0f} FPS in the first tenth, "

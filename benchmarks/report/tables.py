@@ -14,7 +14,9 @@ def models(results: Results) -> Table:
     head += ["accuracy (95%)", "agreement"] if results.dataset else []
     rows = []
     for model in results.models:
-        info, loading, times = model.info, model.loading, model.single_thread
+        info = model.info
+        loading = model.loading
+        times = model.single_thread
         row = [f"`{info.name}`", info.precision, info.runtime, megabytes(info), f"{loading.load_ms.value:.1f}"]
         row += [f"{loading.cold_ms.value:.0f}", number(loading.rss_mb.value if loading.rss_mb else None, ".0f")]
         row += [estimate(times.p50, ".3f"), estimate(times.times_as_fast_as_base)]

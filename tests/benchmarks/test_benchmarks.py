@@ -1,4 +1,4 @@
-"""`python -m benchmarks` as a user runs it, and the parts that measure models."""
+"""Run `python -m benchmarks` as a user does, and test the parts that measure models."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_without_data_only_speed_is_measured(tmp_path: Path, monkeypatch: pytest
 def test_models_are_compared_on_the_same_faces(
     measured: tuple[Path, dict[str, Any]], exported: dict[str, Path]
 ) -> None:
-    """Each is compared with the float32 file of its own Keras model and format, in whatever order, or with none."""
+    """Compare each with the float32 file of its own Keras model and format, in any order, or with none."""
     models = {model["file"]: model for model in measured[1]["models"]}
     names = ["emotion_int8.tflite", "emotion_float32.onnx", "emotion_float32.tflite"]
     int8, onnx, float32 = (models[str(exported[name])] for name in names)
@@ -112,7 +112,7 @@ def test_the_curve_of_sustained_load_has_all_its_points(measured: tuple[Path, di
 
 @pytest.mark.slow
 def test_results_have_the_fields_of_the_reference(measured: tuple[Path, dict[str, Any]]) -> None:
-    """Fields are added, never renamed or removed."""
+    """Allow new fields, but none renamed or removed."""
     results = measured[1]
     assert REFERENCE.keys() <= results.keys()
     for name in ("host", "dataset", "clip", "start", "sustained", "host_after"):
@@ -185,7 +185,7 @@ def test_the_peak_is_measured(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_lean_installation_measures_speed(tmp_path: Path) -> None:
-    """A Raspberry Pi has no scikit-learn, no matplotlib and no rich."""
+    """Run without scikit-learn, matplotlib and rich, as on a Raspberry Pi."""
     blocked = ["tensorflow", "keras", "sklearn", "scipy", "matplotlib", "rich", "onnxruntime"]
     script = (
         f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))\n"

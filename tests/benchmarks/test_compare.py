@@ -1,4 +1,4 @@
-"""Comparisons of two runs: what counts as a change, and what it is called."""
+"""Specify the comparison of two runs: which changes count, and their names."""
 
 from __future__ import annotations
 

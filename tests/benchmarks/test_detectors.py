@@ -1,4 +1,4 @@
-"""The benchmark measures every detector of edge.detector's table that works on this machine."""
+"""Check that the benchmark measures every detector of edge.detector's table that works on this machine."""
 
 from __future__ import annotations
 

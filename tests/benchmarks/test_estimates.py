@@ -1,4 +1,4 @@
-"""Estimates of distributions whose percentiles and ratios are known."""
+"""Test the estimates on distributions whose percentiles and ratios are known."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_no_outlier_is_left_out() -> None:
     ],
 )
 def test_intervals_cover_the_truth_as_often_as_they_claim(rounds: int, percent: int, truth: float) -> None:
-    """190 of 200 intervals of 95% are expected to; p95 needs the default number of rounds."""
+    """Expect about 190 of 200 intervals of 95%; p95 needs the default number of rounds."""
     rng = np.random.default_rng(1)
     covered = 0
     for _ in range(TRIALS):
@@ -92,7 +92,7 @@ def test_treating_neighbouring_times_as_independent_would_give_too_narrow_an_int
 
 @pytest.mark.parametrize("median", [True, False], ids=["medians", "sums"])
 def test_a_drifting_clock_does_not_affect_ratios(median: bool) -> None:
-    """With the same drift in both, the ratio is known far better than either time."""
+    """Give both the same drift: the ratio is known far better than either time."""
     rng = np.random.default_rng(4)
     drift = np.linspace(1, 3, 30)[:, None]
     fast = drift * (1 + 0.01 * rng.standard_normal((30, 20)))
@@ -110,7 +110,7 @@ def test_a_drifting_clock_does_not_affect_ratios(median: bool) -> None:
         ([9.0] * 4 + [1.0] * 16, 0),  # four of ten do not change a median
         ([9.0] * 10 + [1.0] * 20, 6),
         ([1.2] * 30, None),
-        ([1.0] * 5, None),  # too few to tell
+        ([1.0] * 5, None),  # too few to decide
     ],
 )
 def test_the_length_of_the_warm_up(first: list[float], needed: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The pipeline's lower bound, its clip, the peer, and the steadiness command."""
+"""Test the pipeline's lower bound, its clip, the peer, and the steadiness command."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from edge.pipeline import Pipeline
 from edge.sources.demo import PHOTOGRAPH, demo_images
 from edge.values import Box, Face, Frame
 
-A, A_MOVED, B = Box(0, 0, 40, 40), Box(5, 0, 40, 40), Box(100, 100, 40, 40)
+A = Box(0, 0, 40, 40)
+A_MOVED = Box(5, 0, 40, 40)
+B = Box(100, 100, 40, 40)
 FAKE_FER = """
 import time
 class FER:
@@ -54,7 +56,8 @@ def test_boxes_match_one_to_one(boxes: list[Box], others: list[Box], expected: b
 class Slow(Detector):
     """Find nothing in 3 ms, 2 of them in the library call."""
 
-    name, detect_interval = "slow", 1
+    name = "slow"
+    detect_interval = 1
 
     def __init__(self, model: Path | None = None) -> None:
         self.invoke = lambda: time.sleep(0.002)
@@ -81,9 +84,11 @@ def test_the_lower_bound_is_the_library_calls_alone() -> None:
 
 
 def test_the_lower_bound_repeats_each_library_call_of_the_pipeline() -> None:
-    detector, classifier = open_detector("haar"), Classifier(open_backend(SHIPPED))
+    detector = open_detector("haar")
+    classifier = Classifier(open_backend(SHIPPED))
     calls: list[str] = []
-    detect, infer = detector.invoke, classifier.backend.invoke
+    detect = detector.invoke
+    infer = classifier.backend.invoke
     detector.invoke = lambda *args, **options: (calls.append("detect"), detect(*args, **options))[1]
     classifier.backend.invoke = lambda: (calls.append("classify"), infer())[1]
     turns: list[range] = []
@@ -117,7 +122,8 @@ def test_tracking_the_demo_agrees_with_detecting_on_every_frame() -> None:
     assert result.agreement >= 0.95
     assert result.detections == 7
     assert result.ids == 1
-    raw, shown = result.changes_per_s["raw"], result.changes_per_s["shown"]
+    raw = result.changes_per_s["raw"]
+    shown = result.changes_per_s["shown"]
     assert raw is not None
     assert shown is not None
     assert shown <= raw
@@ -144,7 +150,7 @@ def test_a_process_without_an_answer_is_an_error_with_its_reason(script: str, re
 
 
 def test_a_process_that_dies_between_two_turns_is_one_error() -> None:
-    """The line that it never reads must not raise a second error, which would hide the first."""
+    """Raise no second error for the line that it never reads, which would hide the first."""
     with open_child(["sh", "-c", "echo 1; exec sleep 60"], SourceError) as child:  # exec: no child holds the pipe open
         assert child.ask() == 1
         child._process.kill()

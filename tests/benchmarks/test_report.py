@@ -1,4 +1,4 @@
-"""The report says what the results say; the results are those of the reference report."""
+"""Check the report against the results of the reference report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""results.json is a contract: older files can be read, and every field keeps its name and place."""
+"""Specify results.json as a contract: older files can be read, and every field keeps its name and place."""
 
 from __future__ import annotations
 

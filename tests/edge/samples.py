@@ -1,4 +1,4 @@
-"""Share frames, readings and a sink that remembers what it was given."""
+"""Share frames, readings and a sink that remembers what was written to it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def make_context(independent: bool = False, fps: float = 25.0, stop: threading.E
 
 def count_frames(path: Path) -> int:
     """Return the number of frames that can be decoded."""
-    video, count = cv2.VideoCapture(str(path)), 0
+    video = cv2.VideoCapture(str(path))
+    count = 0
     while video.read()[0]:
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""Specify the queue of a sink: what a slow one loses, what it never loses, and how errors come back."""
+"""Specify the queue of a sink: which frames a slow one loses, and how its errors are raised."""
 
 from __future__ import annotations
 

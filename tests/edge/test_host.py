@@ -38,7 +38,8 @@ def test_description_has_the_fields_of_results_json(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not report it")
 def test_memory_is_in_megabytes() -> None:
-    total, resident = host.memory_mb(), host.resident_mb()
+    total = host.memory_mb()
+    resident = host.resident_mb()
     assert total is not None
     assert resident is not None
     assert 5 < resident < total

@@ -32,7 +32,7 @@ def picture(value: int) -> np.ndarray:
     ],
 )
 def test_frozen_picture_differs_from_still_scene(may_be_still: bool, pictures: str, frozen: bool, reason: str) -> None:
-    """A letter is a picture, one a second; R reopens the camera."""
+    """Show one picture a second, named by a letter; R reopens the camera."""
     watch = Health(may_be_still)
     now_s = START_S
     for letter in pictures:
@@ -95,7 +95,7 @@ def test_outage_is_reported_at_once_and_then_twice_a_second() -> None:
     ],
 )
 def test_outages_are_counted_with_their_seconds(events: str, count: int, total_s: float, reason: str) -> None:
-    """A character is a second: x without a picture, . with one."""
+    """Spend a second on each character: x without a picture, . with one."""
     outages = Outages()
     for second, event in enumerate(events):
         if event == "x":

@@ -68,7 +68,8 @@ def test_the_same_clip_gives_the_same_events_byte_for_byte(tmp_path: Path) -> No
 
 
 def test_a_folder_of_pictures_is_read_one_by_one(tmp_path: Path) -> None:
-    folder, out = tmp_path / "in", tmp_path / "out"
+    folder = tmp_path / "in"
+    out = tmp_path / "out"
     folder.mkdir()
     picture = cv2.imread(str(PHOTOGRAPH))
     cv2.imwrite(str(folder / "a.jpg"), picture)

@@ -1,3 +1,5 @@
+"""Specify smoothing over time and the tracking of faces."""
+
 from __future__ import annotations
 
 import math
@@ -19,8 +21,9 @@ def values(*probabilities: float) -> np.ndarray:
 
 
 def _after_a_step(fps: int, seconds: float) -> float:
-    """The smoothed value `seconds` after the raw one jumped from 0 to 1."""
-    smoother, value = Smoother(AB, 0.3), values(0, 0)
+    """Return the smoothed value `seconds` after the raw one jumped from 0 to 1."""
+    smoother = Smoother(AB, 0.3)
+    value = values(0, 0)
     smoother.update(1, 0.0, value)
     for i in range(1, round(fps * seconds) + 1):
         value, _ = smoother.update(1, i / fps, values(1, 1))
@@ -59,31 +62,38 @@ def test_forgotten_faces_begin_anew() -> None:
         ("a", (0.39, 0.45), "b"),  # straight to the other
     ],
 )
-def test_a_name_stays_until_another_leads_clearly(shown: str, now: tuple[float, float], then: str) -> None:
+def test_the_label_changes_only_when_another_leads_clearly(shown: str, now: tuple[float, float], then: str) -> None:
     assert Smoother(AB, uncertain_below=0.4, hysteresis=0.1).choose_label(values(*now), shown) == then
 
 
 class Scripted:
-    """A detector whose boxes are told to it, frame by frame; it counts how often it was asked."""
+    """Detect scripted boxes, frame by frame, and record the frames of the detections."""
 
-    name, detect_interval, cores, smallest_face, invoke = "scripted", 4, 1, 1 / 32, None
+    name = "scripted"
+    detect_interval = 4
+    cores = 1
+    smallest_face = 1 / 32
+    invoke = None
 
     def __init__(self, *frames: list[Box]) -> None:
-        self.frames, self.now, self.asked = frames, 0, list[int]()
+        self.frames = frames
+        self.now = 0
+        self.detected: list[int] = []
 
     def detect(self, image: np.ndarray, smallest: float | None = None) -> list[Face]:
-        self.asked.append(self.now)
+        self.detected.append(self.now)
         return [Face(box) for box in self.frames[self.now]]
 
     def close(self) -> None: ...
 
 
-LEFT, RIGHT = Box(20, 20, 50, 50), Box(120, 20, 50, 50)
+LEFT = Box(20, 20, 50, 50)
+RIGHT = Box(120, 20, 50, 50)
 LEFT_MOVED = Box(28, 23, 50, 50)
 
 
 def scene(*boxes: Box) -> np.ndarray:
-    """A picture with something unlike all else in each box, the same in each picture for a box of the same place."""
+    """Draw a texture of its own into each box, the same in each picture for a box of the same place."""
     image = np.full((120, 240, 3), 128, np.uint8)
     for box in boxes:
         texture = np.random.default_rng(box.x // 60).integers(0, 256, (10, 10, 3), dtype=np.uint8)
@@ -92,7 +102,8 @@ def scene(*boxes: Box) -> np.ndarray:
 
 
 def follow(detector: Scripted, *scenes: list[Box], detect_interval: int | None = None) -> list[dict[int, Box]]:
-    tracker, seen = Tracker(detector, detect_interval), []
+    tracker = Tracker(detector, detect_interval)
+    seen = []
     for now, boxes in enumerate(scenes):
         detector.now = now
         seen.append({id_: face.box for id_, face in tracker.find(scene(*boxes)).items()})
@@ -124,20 +135,20 @@ def test_two_boxes_on_one_track_do_not_share_its_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "asked"),
+    ("frames", "detected"),
     [
-        ([[LEFT]] * 10, [0, 1, 5, 9]),  # on every fourth frame; a new face is looked at again
-        ([[]] * 3, [0, 1, 2]),  # on every frame where nobody is known
+        ([[LEFT]] * 10, [0, 1, 5, 9]),  # on every fourth frame; a new face is detected again
+        ([[]] * 3, [0, 1, 2]),  # on every frame while no face is tracked
         ([[LEFT], [], []], [0, 1, 2]),  # at once where a face is lost
         ([[LEFT, RIGHT]] * 3 + [[RIGHT]] * 3, [0, 1, 3]),  # one of two
         ([[LEFT]] * 2 + [[LEFT, RIGHT]] * 5, [0, 1, 5, 6]),  # a new face waits for the next detection
     ],
 )
-def test_the_detector_looks_only_when_due(frames: list[list[Box]], asked: list[int]) -> None:
+def test_detection_runs_only_when_due(frames: list[list[Box]], detected: list[int]) -> None:
     detector = Scripted(*frames)
     seen = follow(detector, *frames)
-    assert detector.asked == asked
-    assert [len(found) for found in seen][-1] == len(frames[-1])
+    assert detector.detected == detected
+    assert [len(faces) for faces in seen][-1] == len(frames[-1])
 
 
 def test_between_detections_a_face_is_followed_to_its_place() -> None:
@@ -147,11 +158,11 @@ def test_between_detections_a_face_is_followed_to_its_place() -> None:
     for now, box in enumerate(path):
         detector.now = now
         assert tracker.find(moved(LEFT, box))[1].box.iou(box) > 0.9
-    assert detector.asked == [0, 1]
+    assert detector.detected == [0, 1]
 
 
 def moved(face: Box, place: Box) -> np.ndarray:
-    """The scene of one face, which stands at another place."""
+    """Draw the scene of one face at another place."""
     image = np.full((120, 240, 3), 128, np.uint8)
     texture = scene(face)[face.y : face.y + face.height, face.x : face.x + face.width]
     image[place.y : place.y + place.height, place.x : place.x + place.width] = texture
@@ -159,8 +170,9 @@ def moved(face: Box, place: Box) -> np.ndarray:
 
 
 def test_a_face_that_changes_too_much_is_lost() -> None:
-    """Its picture correlates by 0.6 with what it was: it might be the same face, it might be what is behind it."""
-    before, other = scene(LEFT), np.random.default_rng(9).integers(0, 256, (120, 240, 3), dtype=np.uint8)
+    """Lose a face whose picture correlates by 0.6 with its patch: it might be the background."""
+    before = scene(LEFT)
+    other = np.random.default_rng(9).integers(0, 256, (120, 240, 3), dtype=np.uint8)
     after = cv2.addWeighted(before, 0.62, cv2.GaussianBlur(other, (0, 0), 2), 0.38, 0)
     after = cv2.add(after, cv2.GaussianBlur(other, (0, 0), 3) - 118)
     detector = Scripted([LEFT], [LEFT], [LEFT])
@@ -170,42 +182,42 @@ def test_a_face_that_changes_too_much_is_lost() -> None:
         tracker.find(image)
     alike = cv2.matchTemplate(after[20:70, 20:70], before[20:70, 20:70], cv2.TM_CCOEFF_NORMED)[0, 0]
     assert 0.3 < alike < 0.75
-    assert detector.asked == [0, 1, 2]
+    assert detector.detected == [0, 1, 2]
 
 
-def test_one_look_that_overlooks_a_face_is_not_believed() -> None:
+def test_one_detection_that_misses_a_face_is_not_enough() -> None:
     frames: list[list[Box]] = [[LEFT], [LEFT], [LEFT], [LEFT], [LEFT], [], [LEFT], [LEFT]]
     detector = Scripted(*frames)
     seen = follow(detector, *[[LEFT]] * len(frames))
-    assert detector.asked == [0, 1, 5, 6]
+    assert detector.detected == [0, 1, 5, 6]
     assert ids(seen) == [[1]] * len(frames)
 
 
-def test_two_looks_that_overlook_it_are() -> None:
+def test_two_detections_that_miss_it_are() -> None:
     frames: list[list[Box]] = [[LEFT], [LEFT], [LEFT], [LEFT], [LEFT], [], [], []]
-    assert [len(found) for found in follow(Scripted(*frames), *[[LEFT]] * len(frames))] == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert [len(faces) for faces in follow(Scripted(*frames), *[[LEFT]] * len(frames))] == [1, 1, 1, 1, 1, 1, 0, 0]
 
 
-def test_a_box_that_one_look_sees_in_place_of_the_face_does_not_drive_it_out() -> None:
+def test_a_box_that_one_detection_returns_in_place_of_the_face_does_not_replace_it() -> None:
     frames = [[LEFT]] * 5 + [[RIGHT]] + [[LEFT]] * 4
     seen = follow(Scripted(*frames), *[[LEFT]] * len(frames))
-    assert all(found.get(1) == LEFT for found in seen)
-    assert [len(found) for found in seen] == [1, 1, 1, 1, 1, 2, 2, 1, 1, 1]
+    assert all(faces.get(1) == LEFT for faces in seen)
+    assert [len(faces) for faces in seen] == [1, 1, 1, 1, 1, 2, 2, 1, 1, 1]
 
 
 def test_another_person_at_the_same_place_is_another_face() -> None:
     other = Box(LEFT.x + 60, LEFT.y, 50, 50)  # of another texture, put where LEFT was
     detector = Scripted([LEFT], [LEFT], [LEFT])
     tracker = Tracker(detector)
-    found = []
+    seen = []
     for now, image in enumerate((scene(LEFT), scene(LEFT), moved(other, LEFT))):
         detector.now = now
-        found.append(list(tracker.find(image)))
-    assert found == [[1], [1], [2]]
+        seen.append(list(tracker.find(image)))
+    assert seen == [[1], [1], [2]]
 
 
 def test_two_searches_that_end_on_one_face_are_one_lost() -> None:
-    """Two faces with the same picture, of which one has gone: both searches end on the one that is left."""
+    """Remove one of two faces with the same picture: both searches end on the one that is left."""
     twin = Box(LEFT.x + 35, LEFT.y, 50, 50)
     image = moved(LEFT, twin)
     image[20:70, 20:55] = scene(LEFT)[20:70, 20:55]
@@ -213,6 +225,6 @@ def test_two_searches_that_end_on_one_face_are_one_lost() -> None:
     tracker = Tracker(detector)
     for now, picture in enumerate((image, image, scene(LEFT))):
         detector.now = now
-        found = tracker.find(picture)
-    assert detector.asked == [0, 1, 2]
-    assert len(found) == 1
+        faces = tracker.find(picture)
+    assert detector.detected == [0, 1, 2]
+    assert len(faces) == 1
