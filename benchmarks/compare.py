@@ -1,4 +1,4 @@
-"""Compare two benchmarks and report what changed beyond noise; exit status 1 if something became worse.
+"""Compare two benchmarks and report changes beyond noise; exit status 1 if something became worse.
 
 python -m benchmarks.compare old/results.json new/results.json
 python -m benchmarks.compare benchmarks/reference/BOARD report --tolerance 0.2
@@ -46,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Common:
-    """Hold what two runs have in common: models, labels of the faces (None if they differ), machine, clip, start-up."""
+    """Hold the common parts of two runs; `labels` are those of the faces, None if the faces differ."""
 
     models: Sequence[tuple[ModelResult, ModelResult]]
     labels: str | None

@@ -9,9 +9,9 @@ the longer side, as in a video.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,16 @@ from edge.values import Image
 from train.progress import Advance, progress
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+@dataclass(frozen=True)
+class Options:
+    faces: Path
+    nofaces: Path
+    detector: Sequence[str]
+    detector_model: Path | None
+    smallest: Sequence[float]  # shares of the longer side
+
+
+def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.detection", __doc__)
     parser.add_argument("--faces", type=Path, required=True, help="folder of pictures with faces, subfolders too")
     parser.add_argument("--nofaces", type=Path, required=True, help="folder of pictures without a human face")
@@ -40,21 +49,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         default=[1 / 15, 1 / 32],
         help="shares of the longer side to look for too",
     )
-    return parser.parse_args(argv)
+    return Options(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_status(lambda: detection(args))
+    options = parse_args(argv)
+    return exit_status(lambda: detection(options))
 
 
-def detection(args: argparse.Namespace) -> int:
+def detection(options: Options) -> int:
     """Print a row for each detector and search."""
-    faces = _pictures(args.faces)
-    nofaces = _pictures(args.nofaces)
-    searches = [None, *args.smallest]
+    faces = _pictures(options.faces)
+    nofaces = _pictures(options.nofaces)
+    searches = [None, *options.smallest]
     rows = []
-    detectors = open_detectors(args.detector_model, args.detector)
+    detectors = open_detectors(options.detector_model, options.detector)
     with progress() as start_stage:
         for detector in detectors:
             set_cores(detector, 1)

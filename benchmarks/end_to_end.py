@@ -64,7 +64,18 @@ class Row:
     best_average: tuple[float, float] | None = None
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+@dataclass(frozen=True)
+class Options:
+    data: Sequence[Path]
+    detector: Sequence[str]
+    detector_model: Path | None
+    model: Sequence[Path]
+    peer: str | None
+    person: str
+    out: Path | None
+
+
+def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.end_to_end", __doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with pictures in <emotion>/")
     parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"])
@@ -75,7 +86,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--person", type=_pattern, default=PERSON, metavar="REGEX", help="its group names a file's person"
     )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the figures too")
-    return parser.parse_args(argv)
+    return Options(**vars(parser.parse_args(argv)))
 
 
 def _pattern(text: str) -> str:
@@ -90,19 +101,19 @@ def _pattern(text: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_status(lambda: end_to_end(args))
+    options = parse_args(argv)
+    return exit_status(lambda: end_to_end(options))
 
 
-def end_to_end(args: argparse.Namespace) -> int:
+def end_to_end(options: Options) -> int:
     """Measure all sets, detectors and models; print a table."""
-    if args.out is not None:
-        check_writable(args.out)
-    if args.peer:
-        check_peer(args.peer)
-    sets = [(folder.name, labelled_pictures(folder, args.person)) for folder in args.data]
-    classifiers = [(path.name, _open_classifier(path)) for path in args.model]
-    detectors = open_detectors(args.detector_model, args.detector)
+    if options.out is not None:
+        check_writable(options.out)
+    if options.peer:
+        check_peer(options.peer)
+    sets = [(folder.name, labelled_pictures(folder, options.person)) for folder in options.data]
+    classifiers = [(path.name, _open_classifier(path)) for path in options.model]
+    detectors = open_detectors(options.detector_model, options.detector)
     rows: list[Row] = []
     with progress() as start_stage:
         for data, pictures in sets:
@@ -111,14 +122,14 @@ def end_to_end(args: argparse.Namespace) -> int:
                 faces = detect_largest(detector, pictures, advance)
                 for model, classifier in classifiers:
                     rows.append(make_row(data, detector.name, model, pictures, read_faces(classifier, faces)))
-            if args.peer:
-                readings = read_with_peer(args.peer, pictures)
+            if options.peer:
+                readings = read_with_peer(options.peer, pictures)
                 rows.append(make_row(data, "haar (fer's)", "fer", pictures, readings))
     for detector in detectors:
         detector.close()
     print(plain(table(rows)))
-    if args.out is not None:
-        write_json(args.out, [asdict(row) for row in rows])
+    if options.out is not None:
+        write_json(options.out, [asdict(row) for row in rows])
     return 0
 
 

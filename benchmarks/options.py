@@ -14,7 +14,8 @@ from train.data import DATA
 
 RESOLUTIONS = [(320, 240), (640, 480), (1280, 960)]
 COMMON_RESOLUTION = (640, 480)  # at which all models are compared, if it is among those measured
-MIN_SIDE, MAX_SIDE = 64, 4096  # pixels of a frame
+MIN_FRAME_SIDE = 64  # pixels
+MAX_FRAME_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def parse_args(description: str | None, argv: list[str] | None = None) -> Option
     add("--sustained", type=positive, metavar="MINUTES", help="also run the pipeline at full load for so long")
     args = parser.parse_args(argv)
     for width, height in args.resolutions:
-        if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE or width % 2 or height % 2:
-            parser.error(f"--resolutions: expected even sides of {MIN_SIDE} to {MAX_SIDE}, found {width}x{height}")
+        if not MIN_FRAME_SIDE <= min(width, height) <= max(width, height) <= MAX_FRAME_SIDE or width % 2 or height % 2:
+            expected = f"even sides of {MIN_FRAME_SIDE} to {MAX_FRAME_SIDE}"
+            parser.error(f"--resolutions: expected {expected}, found {width}x{height}")
     command = "python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv)
     return Options(**vars(args), command=command)

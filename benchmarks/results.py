@@ -1,4 +1,4 @@
-"""Define the results of a benchmark: what results.json holds.
+"""Define the results of a benchmark, which results.json contains.
 
 Its field names and nesting are a contract, since reports of different versions are compared: fields are added (with a
 default, so that older files can still be read), never renamed or removed. Units are in the names.
@@ -18,7 +18,7 @@ Inline: TypeAlias = Annotated[T, INLINE]
 WithInterval: TypeAlias = Annotated[T, Suffix("ci95")]
 WithRange: TypeAlias = Annotated[T, Suffix("range")]
 
-PIPELINE_STAGES = ("detect", "classify", "smooth")  # of edge.meter.STAGES: what Pipeline.step does
+PIPELINE_STAGES = ("detect", "classify", "smooth")  # of edge.meter.STAGES: those of Pipeline.step
 
 
 @dataclass(frozen=True)

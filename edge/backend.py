@@ -16,7 +16,7 @@ MAX_THREADS = 64
 def open_backend(path: Path, threads: int = 1) -> Backend:
     """Load a model file with the runtime of its suffix.
 
-    Raises UsageError for a wrong number of threads, ModelError for a file that is missing or no model of ours, and
+    Raises UsageError for a wrong number of threads, ModelError for a file that is missing or of another kind, and
     MissingExtra if the runtime is not installed.
     """
     if not 1 <= threads <= MAX_THREADS:

@@ -1,4 +1,4 @@
-"""Define the model card: the metadata inside a model file that make it self-contained.
+"""Define the model card: the metadata inside a model file that makes it self-contained.
 
 In a .tflite file the card is `card.json` in the zip archive appended to the flatbuffer, next to `labels.txt`. The
 standard TFLite metadata list both as associated files (see export.flatbuffer). In an .onnx file it is the entry `card`

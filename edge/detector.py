@@ -49,7 +49,7 @@ def _open(name: str, model: Path | None) -> Detector:
 
 
 def set_cores(detector: Detector, threads: int | None = None) -> None:
-    """Let OpenCV use `threads` cores or, where None, as many as help this detector.
+    """Let OpenCV use `threads` cores or, if None, as many as help this detector.
 
     More threads than help cost time: on two cores, small operations take longer with two. The classifier never runs at
     the same time as the detector, so its core is free.

@@ -1,7 +1,7 @@
 """Import OpenCV at its first use, and check that its installation is whole.
 
-Every module takes it from here: `from edge.opencv import cv2`. Importing a module therefore never fails for want of
-OpenCV; using it raises MissingExtra, which commands turn into one line.
+Every module uses `from edge.opencv import cv2`. Importing a module therefore never fails without OpenCV; using it
+raises MissingExtra, which commands turn into one line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import MissingExtra
 
-# Its log lines would appear between ours; set these variables to see them.
+# Its log lines would appear among those of this program; set these variables to see them.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
@@ -42,7 +42,7 @@ def load_opencv() -> ModuleType:
 
 
 def _installed() -> list[metadata.Distribution]:
-    """Return the OpenCV packages that pip knows of, whether or not their files are still there."""
+    """Return the OpenCV packages that pip lists, even if their files are gone."""
     return [item for name in PACKAGES for item in metadata.distributions(name=name)]
 
 
@@ -68,7 +68,7 @@ class _LazyModule:
 
     def __getattr__(self, name: str) -> Any:  # called only for attributes that are not in __dict__ yet
         module = load_opencv()
-        self.__dict__ = {**vars(module), **self.__dict__}  # what a test has replaced stays
+        self.__dict__ = {**vars(module), **self.__dict__}  # attributes that a test replaced stay
         return getattr(module, name)
 
 

@@ -176,7 +176,7 @@ def _outputs(args: argparse.Namespace) -> list[Output]:
 def _unrecognized(option: str, value: str | None) -> str:
     """Return the message for an unknown argument, with the option that was probably meant.
 
-    `value` is what was parsed as the source: in `--camera 0`, it is the unknown option's value.
+    `value` was parsed as the source: in `--camera 0`, it is the unknown option's value.
     """
     if not option.startswith("-"):
         return f"expected one source, found {value} and {option}; give a folder or a quoted 'folder/*.jpg'"

@@ -54,7 +54,7 @@ class Pipeline:
         return readings
 
     def _read_picture(self, frame: Frame) -> list[Reading]:
-        """Return the readings of a picture that stands alone: there is nothing to track or to smooth."""
+        """Return the readings of an independent picture, without tracking and smoothing."""
         with self.meter.stage("detect"):
             faces = self.detector.detect(frame.image, self._smallest)
         outputs = self._classify(faces, lambda face: self.classifier.read_both_ways(frame.image, face.box))
@@ -101,7 +101,7 @@ class Pipeline:
 def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> None:
     """Process every frame and write it to every sink, until the source ends.
 
-    A frame of a lost camera goes to the sinks alone: there is nothing on it to read or to measure.
+    A frame of a lost camera goes to the sinks without being read or measured.
     """
     meter = pipeline.meter
     draws = any(sink.needs_picture for sink in sinks)

@@ -85,7 +85,7 @@ class EmotionReader:
         """Correct all further readings by a person's own neutral face, and return the profile, which can be saved.
 
         `picture` shows that person with a neutral face; or it is the .json file of a saved profile. Raises DataError
-        where there is no face or no profile, SourceError for a file that is no picture.
+        for a picture without a face or a damaged profile, SourceError for a file that is no picture.
         """
         classifier = self._pipeline.classifier
         if isinstance(picture, (str, Path)) and Path(picture).suffix.lower() == PROFILE_SUFFIX:

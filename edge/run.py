@@ -143,7 +143,7 @@ def _first(count: int | None, frames: Iterable[Frame]) -> Iterator[Frame]:
 def statistics(
     options: RunOptions, model: OpenModel, source: Source, pipeline: Pipeline, sinks: Sequence[Sink]
 ) -> dict[str, Any]:
-    """Return what --stats writes: frames, times in milliseconds, frames that were lost, and what ran."""
+    """Return the values for --stats: frames, times in milliseconds, lost frames, model and detector."""
     return {
         **pipeline.meter.stats(),
         **source.stats(),

@@ -74,7 +74,7 @@ class EmotionProbabilities(dict[str, float]):
 
 @dataclass(frozen=True)
 class Reading:
-    """Hold what was read from one face in one frame."""
+    """Hold the emotion read from one face in one frame."""
 
     id: int  # of the face: the same from frame to frame; in a single picture, its rank by size, from 1
     face: Face

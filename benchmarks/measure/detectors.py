@@ -25,7 +25,7 @@ def open_detectors(model: Path | None = None, names: Sequence[str] = ()) -> list
     problems = []
     for name in chosen:
         try:
-            with quiet():  # what does not work is reported by one line of ours
+            with quiet():  # one line below reports a detector that does not work
                 detectors.append(with_model.get(name) or registry.open_detector(name))
         except (MissingExtra, ModelError) as error:
             if names:

@@ -35,7 +35,7 @@ class LabelledPicture:
 def labelled_pictures(folder: Path, person: str = PERSON) -> list[LabelledPicture]:
     """List the pictures of `folder`/<emotion>/*; `person` is a pattern whose group names the person in a file name.
 
-    Raises DataError where there are none.
+    Raises DataError if there are none.
     """
     pictures = []
     for class_folder in sorted(item for item in folder.glob("*") if item.is_dir()):

@@ -24,7 +24,7 @@ class Candidate:
 def open_models(files: Sequence[Path]) -> list[Candidate]:
     """Open each file once, on one thread, float32 first.
 
-    Raises ModelError where a file is none of ours, MissingExtra where its runtime is not installed.
+    Raises ModelError for a file that is no model of this project, MissingExtra where its runtime is not installed.
     """
     unique = {file.resolve(): file for file in files}.values()
     models = [_open(file) for file in unique]

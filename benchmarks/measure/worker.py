@@ -1,8 +1,8 @@
 """Time one model, or the machine's peak, in a process of its own.
 
 No model then shares memory, caches or a thread pool with another, and resident memory is this model's alone. The
-process first reports what loading took. Then it reads lines with a number of inferences, and answers each with a line
-of JSON: their times in ms. `open_worker` is the caller's end.
+process first reports the time and memory of loading. Then it reads lines with a number of inferences, and answers each
+with a line of JSON: their times in ms. `open_worker` is the caller's end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "V
 
 @dataclass(frozen=True)
 class LoadSample:
-    """Hold what loading took in one process; for the fields see benchmarks.results.Loading."""
+    """Hold the time and memory of loading in one process; for the fields see benchmarks.results.Loading."""
 
     load_ms: float
     cold_ms: float

@@ -1,4 +1,4 @@
-"""Share what all charts need: figures, colours, legends, and SVG with real text."""
+"""Share the basics of all charts: figures, colours, legends, and SVG with real text."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def machine(host: Host) -> str:
 
 
 def state(host: Host, after: Sensors) -> str:
-    """Return what may have changed during the run, and what the system does not report."""
+    """Return possible changes of the machine during the run, and facts that the system does not report."""
     load = host["used_by_others"]
     causes = throttling(host, after)
     facts = {

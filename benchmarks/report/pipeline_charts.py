@@ -37,7 +37,7 @@ def stages(results: Sequence[PipelineResult]) -> Chart:
 
 
 def sustained_load(sustained: Sustained) -> Chart:
-    """Plot speed, temperature, clock and memory over time, as far as they are known."""
+    """Plot speed, temperature, clock and memory over time, where the system reports them."""
     curves: dict[str, list[float | None]] = {
         "FPS": [point.fps for point in sustained.points],
         "°C": [point.sensors["temperature_c"] for point in sustained.points],

@@ -1,4 +1,4 @@
-"""Draw the charts of the report. Without matplotlib, which is an extra, there are none."""
+"""Draw the charts of the report with matplotlib; without it, there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define what a runtime with a loaded model must offer."""
+"""Define the protocol of a runtime with a loaded model."""
 
 from __future__ import annotations
 

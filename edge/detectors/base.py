@@ -1,4 +1,4 @@
-"""Define what a face detector must offer."""
+"""Define the protocol of a face detector, and the helpers of all detectors."""
 
 from __future__ import annotations
 

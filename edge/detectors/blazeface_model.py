@@ -29,7 +29,7 @@ def is_cached() -> bool:
 
 
 def fetch_model() -> Path:
-    """Return the model's path in the cache; download it if it is not there.
+    """Return the model's path in the cache; download it at the first use.
 
     Raises ModelError if it cannot be downloaded, MissingExtra without pooch.
     """

@@ -16,7 +16,7 @@ from edge.values import Frame, Reading
 
 MAX_QUEUED_PICTURES = 8
 MAX_QUEUED_READINGS = 256  # frames without their pictures
-CLOSE_TIMEOUT_S = 5.0  # for a live sink to write what is queued
+CLOSE_TIMEOUT_S = 5.0  # for a live sink to write its queue
 NO_PICTURE = np.zeros((0, 0, 3), dtype=np.uint8)
 
 

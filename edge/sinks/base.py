@@ -1,4 +1,4 @@
-"""Define what an output must offer, and the description of the run that it gets."""
+"""Define the protocol of an output, and the description of the run that it gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show annotated frames in a window, where there is a display and an OpenCV that can open one."""
+"""Show annotated frames in a window, if the display and OpenCV support it."""
 
 from __future__ import annotations
 

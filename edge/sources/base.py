@@ -1,4 +1,4 @@
-"""Define what a source of frames and a live device must offer."""
+"""Define the protocols of a source of frames and of a live device."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Source:
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
 
     def stats(self) -> dict[str, Any]:
-        """Return what the source reports in --stats."""
+        """Return the source's values for --stats."""
         return {"dropped": self.dropped, "skipped": self.skipped}
 
     def close(self) -> None:

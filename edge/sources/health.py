@@ -46,7 +46,7 @@ class Health:
         return self._captured_s - self._changed_s >= FROZEN_S and not self._is_still
 
     def message(self, now_s: float) -> str:
-        """Return what is wrong with a lost camera, for the user."""
+        """Return why the camera counts as lost, for the user."""
         if self.stalled(now_s):
             return f"camera lost: no frame for {now_s - self._captured_s:.0f} s, reopening"
         if self.frozen():

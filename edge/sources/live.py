@@ -187,7 +187,7 @@ class Live(Source):
         self._outages.retried(now_s)
 
     def stats(self) -> dict[str, Any]:
-        """Return what the source reports in --stats, outages included."""
+        """Return the source's values for --stats, outages included."""
         return super().stats() | {"lost": {"times": self._outages.count, "seconds": round(self._outages.total_s, 1)}}
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from edge.errors import SourceError
 from edge.sources.base import CameraSettings
 from edge.values import Image
 
-os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # its log lines would appear between ours
+os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # its log lines would appear among those of this program
 INSTALL_HINT = (
     "run: sudo apt install python3-picamera2, and create the environment with: python3 -m venv --system-site-packages"
 )
