@@ -1,7 +1,8 @@
-"""The faces that tell the quantizer which values occur, and what they told: saved with the model, it needs them once.
+"""Calibrate int8 on faces, and keep what was measured next to the model, so that it needs the faces only once.
 
-The faces are real, from the training split, stratified by emotion, seeded, and named by a hash. What they told stands
-beside the model, as `model.tflite.npz` or `model.onnx.npz`: from then on int8 needs no data set, and comes out alike.
+The faces are real, from the training split, stratified by emotion, drawn with a seed, and identified by a hash. What
+was measured on them is saved as `model.tflite.npz` or `model.onnx.npz`: from then on int8 needs no data set, and the
+export gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,23 +26,24 @@ from train.data import FaceSet
 
 FACES = 140  # 20 of each emotion
 SEED = 0
+PREFIX = "mean_error/"  # of the arrays in a saved calibration
 
 Ranges = dict[str, tuple[float, float]]  # tensor of the float graph -> its lowest and highest value
 
 
 @dataclass
 class Calibration:
-    """What int8 needs besides the model, for one file format."""
+    """What int8 needs in addition to the model, for one file format."""
 
     keras_sha256: str  # of the .keras file that it belongs to
     faces: dict[str, Any]  # see `describe`
-    shifts: dict[str, Floats]  # see export.correct
+    mean_errors: dict[str, Floats]  # see export.bias_correction
     ranges: Ranges
-    proven: dict[str, dict[str, Any]] = field(default_factory=dict)  # sha256 of a graph -> its parity on PublicTest
+    proven: dict[str, dict[str, Any]] = field(default_factory=dict)  # precision -> sha256 and parity of its graph
 
     def save(self, path: Path) -> None:
         about = {"keras_sha256": self.keras_sha256, "faces": self.faces, "proven": self.proven}
-        arrays: dict[str, Any] = {f"shift/{layer}": shift for layer, shift in self.shifts.items()}
+        arrays: dict[str, Any] = {PREFIX + layer: errors for layer, errors in self.mean_errors.items()}
         with atomic_write(path) as tmp:
             np.savez_compressed(
                 tmp,
@@ -52,41 +54,45 @@ class Calibration:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """A saved calibration; ModelError where it is damaged."""
+    """Return a saved calibration; raise ModelError if it is damaged or of an earlier version."""
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             pairs = zip(about.pop("tensors"), file["ranges"].tolist(), strict=True)
-            shifts = {name.removeprefix("shift/"): file[name] for name in file.files if name.startswith("shift/")}
-            return Calibration(shifts=shifts, ranges={name: (low, high) for name, (low, high) in pairs}, **about)
+            errors = {name.removeprefix(PREFIX): file[name] for name in file.files if name.startswith(PREFIX)}
+            if not errors:
+                raise KeyError("no mean errors")
+            return Calibration(mean_errors=errors, ranges={name: (low, high) for name, (low, high) in pairs}, **about)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ModelError(f"damaged calibration {path}: {error}; remove it and export with --data") from error
+        raise ModelError(f"cannot read the calibration {path}: {error}; remove it and export with --data") from error
 
 
 def sample(faces: FaceSet, count: int = FACES, seed: int = SEED) -> FaceSet:
-    """The same number of faces of each emotion, from the training split alone."""
+    """Return the same number of faces of each emotion; raise DataError unless they are of the training split."""
     if faces.split != "train":
         raise DataError(f"expected calibration faces from the training split, found {faces.split}")
-    each = count // len(EMOTIONS)
+    per_class = count // len(EMOTIONS)
     rng = np.random.default_rng(seed)
-    chosen = []
+    indices = []
     for label, emotion in enumerate(EMOTIONS):
-        there = np.flatnonzero(faces.labels == label)
-        if len(there) < each:
-            raise DataError(f"expected {each} training faces of {emotion} to calibrate on, found {len(there)}")
-        chosen.append(np.sort(rng.choice(there, each, replace=False)))
-    return faces.take(np.concatenate(chosen))
+        candidates = np.flatnonzero(faces.labels == label)
+        if len(candidates) < per_class:
+            raise DataError(
+                f"expected {per_class} training faces of {emotion} to calibrate on, found {len(candidates)}"
+            )
+        indices.append(np.sort(rng.choice(candidates, per_class, replace=False)))
+    return faces.take(np.concatenate(indices))
 
 
 def describe(faces: FaceSet, seed: int = SEED) -> dict[str, Any]:
-    """What the card says of a calibration sample."""
+    """Return the card's description of a calibration sample."""
     digest = hashlib.sha256(faces.images.tobytes()).hexdigest()
-    each = {emotion: int((faces.labels == label).sum()) for label, emotion in enumerate(EMOTIONS)}
-    return {"faces": len(faces), "per_class": each, "seed": seed, "sha256": digest}
+    per_class = {emotion: int((faces.labels == label).sum()) for label, emotion in enumerate(EMOTIONS)}
+    return {"faces": len(faces), "per_class": per_class, "seed": seed, "sha256": digest}
 
 
 def extremes(runs: Iterable[Mapping[str, npt.NDArray[Any]]]) -> Ranges:
-    """The lowest and highest value of every tensor over all runs of a graph.
+    """Return the lowest and highest value of every tensor over all runs of a graph.
 
     Not smoothed from face to face, as AI Edge Quantizer's own calibration does: that cuts off the pixels below 13 and
     above 244, and cost 0.6 points of agreement. Nor percentiles or the least squared error: neither gained anything.

@@ -1,197 +1,198 @@
-"""The command line and the story that every export format shares: load, convert, prove, and only then write."""
+"""Export a model in one format: load, convert, verify against Keras, and only then write."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import importlib.metadata
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.arguments import ArgumentParser, whole
 from edge.card import ModelCard
-from edge.errors import DataError, UsageError, exit_status
+from edge.errors import DataError, ParityError, UsageError, exit_status
 from edge.files import atomic_write, check_writable
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.values import Probabilities
-from export.bias_correction import corrected, shifts
+from export.bias_correction import corrected_model, mean_errors
 from export.calibrate import FACES, Calibration, describe, read_calibration, sample
+from export.folding import folded_model
 from export.format import Format
+from export.options import Options, parse_args
 from export.summary import TIMED_RUNS, ExportedFile, latencies, report
-from export.verify import Parity, add_data, compare, validation_faces
+from export.verify import Parity, compare, validation_faces
 from train.data import FaceSet, load, train_val_split
 from train.extras import require, require_keras
 from train.forms import FACE_SIZE
 from train.predict import predict, predict_keras
 from train.progress import Advance, progress
+from train.recipe import describe_training, recipe_of
 from train.runs import BACKBONE, load_model, newest_model
 
 if TYPE_CHECKING:
     import keras
 
 LICENCE = "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
-ROUNDED = ("dynamic", "int8")  # precisions with int8 kernels: they need a calibration
+QUANTIZED = ("dynamic", "int8")  # precisions with int8 kernels: they need a calibration
 
 
-def parse_args(form: Format, argv: list[str] | None = None) -> argparse.Namespace:
-    parser = ArgumentParser(f"python -m export.{form.suffix[1:]}", form.usage)
-    for precision in form.precisions:
-        parser.add_argument(
-            f"--{precision}", dest="chosen", action="append_const", const=precision, help=f"write a {precision} file"
-        )
-    parser.add_argument(
-        "--all", dest="chosen", action="store_const", const=list(form.precisions), help="write them all"
-    )
-    parser.add_argument("--model", type=Path, help="model.keras; that of the newest run, or the shipped, if not given")
-    add_data(parser)
-    parser.add_argument(
-        "-o", "--out", type=Path, help=f"file; emotion_PRECISION{form.suffix} beside the model if not given"
-    )
-    parser.add_argument(
-        "--calibration-faces",
-        type=whole(len(EMOTIONS)),
-        help=f"calibrate anew on so many ({FACES} the first time), not from what is saved beside the model",
-    )
-    args = parser.parse_args(argv)
-    if not args.chosen:
-        parser.error(f"expected at least one of {', '.join('--' + name for name in form.precisions)}, or --all")
-    args.chosen = list(dict.fromkeys(args.chosen))
-    return args
+def main(file_format: Format, argv: list[str] | None = None) -> int:
+    options = parse_args(file_format, argv)
+    return exit_status(lambda: export(file_format, options))
 
 
-def main(form: Format, argv: list[str] | None = None) -> int:
-    args = parse_args(form, argv)
-    return exit_status(lambda: export(form, args))
-
-
-def export(form: Format, args: argparse.Namespace) -> int:
-    """Every file chosen, each proven before it is there."""
-    _check_usage(form, args)
+def export(file_format: Format, options: Options) -> int:
+    """Write a file of each precision, each verified first, and print a summary."""
+    _check_usage(file_format, options)
     require_keras()
-    path = args.model or newest_model()
+    path = options.model or newest_model()
     model = load_model(path)
     print(f"exporting {path}")
-    outs = {name: args.out or path.with_name(f"emotion_{name}{form.suffix}") for name in args.chosen}
+    outs = {name: options.out or path.with_name(f"emotion_{name}{file_format.suffix}") for name in options.precisions}
     for out in outs.values():
         check_writable(out)
-    validation = validation_faces(args.data)
+    validation = validation_faces(options.data)
+    exporter = Exporter(file_format, path, model, folded_model(model))
     with progress() as stage:
-        saved = calibration = _saved_calibration(form, args, path)
-        if calibration is None and set(ROUNDED) & set(outs):
-            done = stage("calibrate", 1)
-            calibration = _calibrate(form, args, path, model)
-            done()
+        calibrated = _set_calibration(exporter, options, stage)
         reference = predict_keras(model, validation.images, stage("Keras model", len(validation)))
-        proven = []
-        for precision, out in outs.items():
-            prover = Exporter(form, path, model, precision, calibration if precision in ROUNDED else None)
-            parity = prover.write(out, validation, reference, stage(precision, 1 + len(validation)))
-            proven.append(ExportedFile(out, precision, parity))
-        if calibration is not None and saved is None:
-            calibration.save(_calibration_file(form, path))
-        times = latencies(form, model, proven, validation.images, stage("latency", TIMED_RUNS))
-    report(proven, times, validation.split)
+        files = [
+            exporter.write(precision, out, validation, reference, stage(precision, 1 + len(validation)))
+            for precision, out in outs.items()
+        ]
+        if calibrated and exporter.calibration is not None:
+            exporter.calibration.save(exporter.calibration_file)
+        base, times = latencies(file_format, exporter.folded, files, validation.images, stage("latency", TIMED_RUNS))
+    report(files, times, base, validation.split)
     return 0
 
 
-def _check_usage(form: Format, args: argparse.Namespace) -> None:
-    """All that can be refused before anything long begins."""
-    for package in ("keras", *form.packages):
+def _check_usage(file_format: Format, options: Options) -> None:
+    """Raise the errors that can be told before any long work."""
+    for package in ("keras", *file_format.packages):
         require(package.replace("-", "_"), package, "train")
-    if args.out is not None and len(args.chosen) > 1:
-        raise UsageError(f"-o names one file, but {len(args.chosen)} precisions were asked for; leave it out")
-    if args.out is not None and args.out.suffix != form.suffix:
-        raise UsageError(f"expected -o with a name ending in {form.suffix}, found {args.out}")
+    if options.out is not None and len(options.precisions) > 1:
+        raise UsageError(f"-o names one file, but {len(options.precisions)} precisions were asked for; leave it out")
+    if options.out is not None and options.out.suffix != file_format.suffix:
+        raise UsageError(f"expected -o with a name ending in {file_format.suffix}, found {options.out}")
 
 
-def _calibration_file(form: Format, path: Path) -> Path:
-    return path.with_suffix(f"{form.suffix}.npz")
-
-
-def _saved_calibration(form: Format, args: argparse.Namespace, path: Path) -> Calibration | None:
-    """The calibration beside the model, if it is this very model's and no other is asked for."""
-    file = _calibration_file(form, path)
-    if args.calibration_faces is not None or not file.is_file():
-        return None
-    saved = read_calibration(file)
-    return saved if saved.keras_sha256 == sha256(path) else None
-
-
-def _calibrate(form: Format, args: argparse.Namespace, path: Path, model: keras.Model) -> Calibration:
-    """Measured on training faces; to be saved beside the model once its files are proven."""
-    file = _calibration_file(form, path)
-    if args.data is None:
+def _set_calibration(exporter: Exporter, options: Options, stage: Callable[[str, int], Advance]) -> bool:
+    """Give the exporter the saved calibration or a new one; return whether it is new, and to be saved."""
+    if options.calibration_faces is None:
+        exporter.calibration = exporter.saved_calibration()
+    if exporter.calibration is not None or not set(QUANTIZED) & set(options.precisions):
+        return False
+    if options.data is None:
+        file = exporter.calibration_file
         raise DataError(f"expected faces to calibrate int8 on, or {file} of this model, found neither; give --data")
-    check_writable(file)
-    learnt, _ = train_val_split(load(args.data, ("train", "public")), args.data)
-    faces = sample(learnt, args.calibration_faces or FACES)
-    with quiet():
-        found = shifts(model, faces)
-        return Calibration(sha256(path), describe(faces), found, form.ranges(corrected(model, found), faces))
+    check_writable(exporter.calibration_file)
+    advance = stage("calibrate", 1)
+    train, _ = train_val_split(load(options.data, ("train",)), options.data)
+    exporter.calibration = exporter.calibrate(sample(train, options.calibration_faces or FACES))
+    advance()
+    return True
+
+
+@dataclass
+class Exporter:
+    """Write one model in one file format."""
+
+    file_format: Format
+    path: Path
+    model: keras.Model
+    folded: keras.Model  # see export.folding
+    calibration: Calibration | None = None
+
+    @property
+    def calibration_file(self) -> Path:
+        return self.path.with_suffix(f"{self.file_format.suffix}.npz")
+
+    def saved_calibration(self) -> Calibration | None:
+        """Return the calibration next to the model, or None if there is none or it belongs to another model."""
+        if not self.calibration_file.is_file():
+            return None
+        saved = read_calibration(self.calibration_file)
+        return saved if saved.keras_sha256 == sha256(self.path) else None
+
+    def calibrate(self, faces: FaceSet) -> Calibration:
+        """Measure the mean errors and ranges on training faces."""
+        with quiet():
+            errors = mean_errors(self.folded, faces, self.file_format.kernel_limit)
+            ranges = self.file_format.measure_ranges(corrected_model(self.folded, errors), faces)
+        return Calibration(sha256(self.path), describe(faces), errors, ranges)
+
+    def write(
+        self, precision: str, out: Path, validation: FaceSet, reference: Probabilities, advance: Advance
+    ) -> ExportedFile:
+        """Convert, verify and write one file.
+
+        `reference` are the Keras model's probabilities [n, 7] of the validation faces. Raises ParityError, and leaves
+        `out` as it was, if the file does not match them.
+        """
+        calibration = self.calibration if precision in QUANTIZED else None
+        with quiet():
+            content = self.file_format.convert(self.folded, precision, calibration)
+        advance()
+        with atomic_write(out) as tmp:
+            self.file_format.write(tmp, content, self._card(precision, calibration, {}))
+            measured = compare(validation, reference, predict(tmp, validation.images, advance))
+            try:
+                measured.check(precision, out)
+            except ParityError as error:
+                raise ParityError(f"{error}; nothing was written") from error
+            recorded = recorded_parity(calibration, precision, measured, hashlib.sha256(content).hexdigest())
+            self.file_format.write(tmp, content, self._card(precision, calibration, recorded.to_json()))
+        return ExportedFile(out, precision, recorded if measured.accuracy is None else measured)
+
+    def _card(self, precision: str, calibration: Calibration | None, validation: dict[str, Any]) -> ModelCard:
+        recipe = recipe_of(self.path)
+        return ModelCard(
+            labels=EMOTIONS,
+            input_size=self.model.input_shape[1],
+            face_size=FACE_SIZE,
+            precision=precision,
+            architecture=self.model.name,
+            macs=multiply_adds(self.model),
+            training_data=describe_training(self.path),
+            targets="votes" if recipe is not None and recipe.learns_votes else "labels",
+            licence=LICENCE,
+            keras_sha256=sha256(self.path),
+            calibration={**calibration.faces, "bias_correction": True} if calibration else None,
+            validation=validation,
+            versions={name: importlib.metadata.version(name) for name in ("keras", *self.file_format.packages)},
+        )
+
+
+def recorded_parity(calibration: Calibration | None, precision: str, measured: Parity, graph_sha256: str) -> Parity:
+    """Return the figures for the card, and record in the calibration those of a graph that it does not have yet.
+
+    A graph keeps the figures that were recorded when it was calibrated, so that its file is the same, byte for byte, on
+    every machine and without the data set.
+    """
+    if calibration is None:
+        return measured
+    record = dict(calibration.proven.get(precision, {}))
+    if record.pop("graph_sha256", "") == graph_sha256:
+        recorded = Parity(**record)
+        if measured.accuracy is None or (measured.split, measured.faces) == (recorded.split, recorded.faces):
+            return recorded
+    if measured.accuracy is not None:
+        calibration.proven[precision] = {"graph_sha256": graph_sha256, **measured.to_json()}
+    return measured
 
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@dataclass(frozen=True)
-class Exporter:
-    """One conversion of one model."""
-
-    form: Format
-    path: Path
-    model: keras.Model
-    precision: str
-    calibration: Calibration | None
-
-    def write(self, out: Path, validation: FaceSet, reference: Probabilities, advance: Advance) -> Parity:
-        """The file, if it holds against the Keras model's probabilities [n, 7] of the validation faces."""
-        with quiet():
-            content = self.form.convert(self.model, self.precision, self.calibration)
-        advance()
-        with atomic_write(out) as tmp:
-            self.form.write(tmp, content, self._card({}))
-            parity = compare(validation, reference, predict(tmp, validation.images, advance))
-            parity.check(self.precision, out)
-            parity = self._on_record(parity, hashlib.sha256(content).hexdigest())
-            self.form.write(tmp, content, self._card(parity.to_json()))
-        return parity
-
-    def _card(self, validation: dict[str, Any]) -> ModelCard:
-        return ModelCard(
-            labels=EMOTIONS,
-            input_size=self.model.input_shape[1],
-            face_size=FACE_SIZE,
-            precision=self.precision,
-            architecture=self.model.name,
-            macs=multiply_adds(self.model),
-            training_data="FER-2013, split Training; epoch chosen on PublicTest",
-            licence=LICENCE,
-            keras_sha256=sha256(self.path),
-            calibration={**self.calibration.faces, "bias_correction": True} if self.calibration else None,
-            validation=validation,
-            versions={name: importlib.metadata.version(name) for name in ("keras", *self.form.packages)},
-        )
-
-    def _on_record(self, parity: Parity, graph_sha256: str) -> Parity:
-        """Where the faces have no labels: what was measured when they had, on this very graph, byte for byte."""
-        if self.calibration is None:
-            return parity
-        if parity.accuracy is not None:
-            self.calibration.proven[self.precision] = {"graph_sha256": graph_sha256, **parity.to_json()}
-            return parity
-        record = dict(self.calibration.proven.get(self.precision, {}))
-        return Parity(**record) if record.pop("graph_sha256", "") == graph_sha256 else parity
-
-
 def multiply_adds(model: keras.Model) -> int:
-    """Of one inference: every tap of every kernel, at each place where it is applied. [MobileNetV2 at 96: 56 M]"""
+    """Return the multiply-adds of one inference [MobileNetV2 at 96 pixels: 56 M]."""
     total = 0
     for layer in model.get_layer(BACKBONE).layers + model.layers:
         if hasattr(layer, "kernel"):
-            places = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer
-            total += places * math.prod(layer.kernel.shape)
+            positions = math.prod(layer.output.shape[1:-1])  # where the kernel is applied; 1 for a dense layer
+            total += positions * math.prod(layer.kernel.shape)
     return total

@@ -1,4 +1,4 @@
-"""What the TFLite flatbuffer needs beyond its graph: an interface of uint8, and the standard metadata.
+"""Add to a TFLite flatbuffer what the converters leave out: a uint8 interface and the standard metadata.
 
 The schemas are tensorflow/lite/schema/schema.fbs, which ai-edge-litert brings as Python classes, and
 tflite-support's metadata_schema.fbs, of which only the fields used here are written, by their numbers there.
@@ -15,19 +15,22 @@ import numpy as np
 from edge.card import CARD_FILE, LABELS_FILE, ModelCard
 
 METADATA = b"TFLITE_METADATA"
-IMAGE_PROPERTIES, NORMALIZATION = 2, 1  # ContentProperties and ProcessUnitOptions, numbers of their members
-RGB, AXIS_LABELS, DESCRIPTIONS = 1, 2, 1  # ColorSpaceType, AssociatedFileType twice
+IMAGE_PROPERTIES = 2  # of the union ContentProperties
+NORMALIZATION = 1  # of the union ProcessUnitOptions
+RGB = 1  # ColorSpaceType
+AXIS_LABELS, DESCRIPTIONS = 2, 1  # AssociatedFileType
 
 
 def with_uint8_interface(content: bytes) -> bytes:
-    """An int8 graph that ends in floats, made to take uint8 and give it: one QUANTIZE before it and one behind.
+    """Return an int8 graph that ends in floats with uint8 input and output: a QUANTIZE at each end.
 
-    The pixels are shifted by 128; a probability is given in steps of 1/256.
+    The pixels are shifted by 128; a probability is a multiple of 1/256.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     model = _unpacked(content)
-    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    graph = model.subgraphs[0]
+    signature = model.signatureDefs[0]
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.QUANTIZE
     code.version = 1
@@ -36,7 +39,8 @@ def with_uint8_interface(content: bytes) -> bytes:
     def quantize(source: int, target: int) -> Any:
         operator = schema.OperatorT()
         operator.opcodeIndex = len(model.operatorCodes) - 1
-        operator.inputs, operator.outputs = [source], [target]
+        operator.inputs = [source]
+        operator.outputs = [target]
         return operator
 
     def uint8_twin(index: int, scale: float, zero_point: int) -> int:
@@ -44,30 +48,36 @@ def with_uint8_interface(content: bytes) -> bytes:
         twin = copy.copy(tensor)
         twin.type = schema.TensorType.UINT8
         twin.quantization = schema.QuantizationParametersT()
-        twin.quantization.scale, twin.quantization.zeroPoint = [scale], [zero_point]
+        twin.quantization.scale = [scale]
+        twin.quantization.zeroPoint = [zero_point]
         tensor.name += b"/inside"
         graph.tensors.append(twin)
         return len(graph.tensors) - 1
 
-    (taken,), (given,) = graph.inputs, graph.outputs
-    pixels = graph.tensors[taken].quantization
-    first = uint8_twin(taken, float(pixels.scale[0]), int(pixels.zeroPoint[0]) + 128)
-    last = uint8_twin(given, 1 / 256, 0)
-    graph.operators = [quantize(first, taken), *graph.operators, quantize(given, last)]
-    graph.inputs, graph.outputs = [first], [last]
-    signature.inputs[0].tensorIndex, signature.outputs[0].tensorIndex = first, last
+    (old_input,) = graph.inputs
+    (old_output,) = graph.outputs
+    pixels = graph.tensors[old_input].quantization
+    new_input = uint8_twin(old_input, float(pixels.scale[0]), int(pixels.zeroPoint[0]) + 128)
+    new_output = uint8_twin(old_output, 1 / 256, 0)
+    graph.operators = [quantize(new_input, old_input), *graph.operators, quantize(old_output, new_output)]
+    graph.inputs = [new_input]
+    graph.outputs = [new_output]
+    signature.inputs[0].tensorIndex = new_input
+    signature.outputs[0].tensorIndex = new_output
     return _packed(model)
 
 
 def with_metadata(content: bytes, card: ModelCard) -> bytes:
-    """The model with a ModelMetadata flatbuffer that names the two files appended to it."""
+    """Return the model with a ModelMetadata flatbuffer, which names the two files appended to the model."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = _unpacked(content)
-    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer = schema.BufferT()
     buffer.data = list(model_metadata(card))
     model.buffers.append(buffer)
-    entry.name, entry.buffer = METADATA, len(model.buffers) - 1
+    entry = schema.MetadataT()
+    entry.name = METADATA
+    entry.buffer = len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
     return _packed(model)
 
@@ -78,7 +88,7 @@ def _unpacked(content: bytes) -> Any:
     model = flatbuffer_utils.read_model_from_bytearray(content)
     for buffer in model.buffers:
         if isinstance(buffer.data, bytes):
-            buffer.data = np.frombuffer(buffer.data, dtype=np.uint8)  # packed at once, where bytes go one by one
+            buffer.data = np.frombuffer(buffer.data, dtype=np.uint8)  # bytes would be packed one by one
     return model
 
 
@@ -89,45 +99,56 @@ def _packed(model: Any) -> bytes:
 
 
 def model_metadata(card: ModelCard) -> bytes:
-    """The ModelMetadata of a classifier of RGB pictures whose scaling is part of the graph (mean 0, deviation 1)."""
-    import flatbuffers
-
-    builder = flatbuffers.Builder()
-
-    def text(value: str) -> int:
-        return int(builder.CreateString(value))
-
-    def floats(*values: float) -> int:
-        builder.StartVector(4, len(values), 4)
-        for value in reversed(values):
-            builder.PrependFloat32(value)
-        return int(builder.EndVector())
-
-    def tables(*offsets: int) -> int:
-        builder.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            builder.PrependUOffsetTRelative(offset)
-        return int(builder.EndVector())
-
-    def table(fields: Sequence[tuple[int, int]], kinds: Sequence[tuple[int, int]] = ()) -> int:
-        """A table of (field number, offset) and of (field number, enumeration of one byte)."""
-        builder.StartObject(1 + max(number for number, _ in (*fields, *kinds)))
-        for number, offset in fields:
-            builder.PrependUOffsetTRelativeSlot(number, offset, 0)
-        for number, kind in kinds:
-            builder.PrependUint8Slot(number, kind, 0)
-        return int(builder.EndObject())
-
-    labels = table([(0, text(LABELS_FILE)), (1, text("the emotions, in the order of the outputs"))], [(2, AXIS_LABELS)])
-    about = table([(0, text(CARD_FILE)), (1, text("the model card"))], [(2, DESCRIPTIONS)])
-    image = table([(1, table([], [(0, RGB)]))], [(0, IMAGE_PROPERTIES)])
-    scaling = table([(1, table([(0, floats(0.0)), (1, floats(1.0))]))], [(0, NORMALIZATION)])
-    stats = table([(0, floats(255.0)), (1, floats(0.0))])
-    pixels = table([(0, text("pixels")), (1, text("a face, RGB")), (3, image), (4, tables(scaling)), (5, stats)])
-    emotion = table([(0, text("emotion")), (1, text("a probability each")), (6, tables(labels))])
-    graph = table([(2, tables(pixels)), (3, tables(emotion))])
-    model = [(0, text("emotion")), (1, text(f"{card.architecture} {card.precision}; {card.training_data}"))]
-    builder.Finish(
-        table([*model, (3, tables(graph)), (5, text(card.licence)), (6, tables(about))]), file_identifier=b"M001"
+    """Return the ModelMetadata of an RGB classifier that takes raw pixels (mean 0, deviation 1)."""
+    table = _Tables()
+    labels_file = [(0, table.text(LABELS_FILE)), (1, table.text("the emotions, in the order of the outputs"))]
+    labels = table.add(labels_file, [(2, AXIS_LABELS)])
+    card_file = table.add([(0, table.text(CARD_FILE)), (1, table.text("the model card"))], [(2, DESCRIPTIONS)])
+    image = table.add([(1, table.add([], [(0, RGB)]))], [(0, IMAGE_PROPERTIES)])
+    scaling = table.add(
+        [(1, table.add([(0, table.float_vector(0.0)), (1, table.float_vector(1.0))]))], [(0, NORMALIZATION)]
     )
-    return bytes(builder.Output())
+    stats = table.add([(0, table.float_vector(255.0)), (1, table.float_vector(0.0))])
+    pixels = table.add(
+        [(0, table.text("pixels")), (1, table.text("a face, RGB")), (3, image), (4, table.vector(scaling)), (5, stats)]
+    )
+    emotion = table.add([(0, table.text("emotion")), (1, table.text("a probability each")), (6, table.vector(labels))])
+    graph = table.add([(2, table.vector(pixels)), (3, table.vector(emotion))])
+    description = f"{card.architecture} {card.precision}; {card.training_data}"
+    model = [(0, table.text("emotion")), (1, table.text(description)), (3, table.vector(graph))]
+    root = table.add([*model, (5, table.text(card.licence)), (6, table.vector(card_file))])
+    table.builder.Finish(root, file_identifier=b"M001")
+    return bytes(table.builder.Output())
+
+
+class _Tables:
+    """Build flatbuffer tables by field number; every method returns the offset of what it adds."""
+
+    def __init__(self) -> None:
+        import flatbuffers
+
+        self.builder = flatbuffers.Builder()
+
+    def text(self, value: str) -> int:
+        return int(self.builder.CreateString(value))
+
+    def float_vector(self, value: float) -> int:
+        """Add a vector of one float."""
+        self.builder.StartVector(4, 1, 4)
+        self.builder.PrependFloat32(value)
+        return int(self.builder.EndVector())
+
+    def vector(self, offset: int) -> int:
+        """Add a vector of one table."""
+        self.builder.StartVector(4, 1, 4)
+        self.builder.PrependUOffsetTRelative(offset)
+        return int(self.builder.EndVector())
+
+    def add(self, fields: Sequence[tuple[int, int]], enums: Sequence[tuple[int, int]] = ()) -> int:
+        """Add a table of (field number, offset) and of (field number, enumeration of one byte)."""
+        self.builder.StartObject(1 + max(number for number, _ in (*fields, *enums)))
+        for number, offset in fields:
+            self.builder.PrependUOffsetTRelativeSlot(number, offset, 0)
+        for number, value in enums:
+            self.builder.PrependUint8Slot(number, value, 0)
+        return int(self.builder.EndObject())

@@ -1,4 +1,4 @@
-"""What one file format is to the story that all formats share (export.command)."""
+"""Describe what one file format adds to the export that all formats share (export.exporter)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """What one file format adds to the story."""
+    """One file format; every model passed to its functions is folded (export.folding)."""
 
     suffix: str
     usage: str  # the docstring of the format's module
-    packages: tuple[str, ...]  # that it needs, from the extra `train`
+    packages: tuple[str, ...]  # needed to convert, from the extra `train`
     precisions: tuple[str, ...]
-    convert: Callable[[keras.Model, str, Calibration | None], bytes]  # model, precision, calibration where rounded
-    ranges: Callable[[keras.Model, FaceSet], Ranges]
+    kernel_limit: int  # largest integer of an int8 kernel
+    convert: Callable[[keras.Model, str, Calibration | None], bytes]  # model, precision, calibration if quantized
+    measure_ranges: Callable[[keras.Model, FaceSet], Ranges]
     write: Callable[[Path, bytes, ModelCard], None]

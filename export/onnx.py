@@ -16,7 +16,7 @@ import numpy as np
 from edge.card import ONNX_KEY, ModelCard
 from edge.preprocess import to_input
 from export import exporter
-from export.bias_correction import corrected
+from export.bias_correction import corrected_model
 from export.calibrate import Calibration, Ranges, extremes
 from export.format import Format
 from export.serving import serving_model
@@ -29,23 +29,27 @@ OPSET = 17  # read by ONNX Runtime since 1.12 and by OpenCV's dnn
 
 
 def convert(model: keras.Model, precision: str, calibration: Calibration | None) -> bytes:
-    """The serialized graph; int8 is QDQ, kernels per channel, integer from the first convolution to the output."""
+    """Return the serialized graph; int8 is QDQ, with a scale per channel and kernels of 7 bits.
+
+    With 8 bits, ONNX Runtime's kernels for x86 processors without VNNI saturate sums of two products at 16 bits
+    (255 * 127 * 2 > 32,767), and the same file gives other answers there than on a processor with VNNI or an Arm one.
+    """
     if calibration is None:
         return bytes(_float_graph(model).SerializeToString(deterministic=True))
     from onnxruntime import quantization as ort
 
-    graph = _fused(_float_graph(corrected(model, calibration.shifts)))
+    graph = _preprocessed(_float_graph(corrected_model(model, calibration.mean_errors)))
     nodes = graph.graph.node
-    scaling = [node.name for node in nodes[: [node.op_type for node in nodes].index("Conv")]]  # OpenCV's dnn, for one,
-    quantizer = ort.QDQQuantizer(  # cannot read it quantized
+    first_conv = [node.op_type for node in nodes].index("Conv")
+    quantizer = ort.QDQQuantizer(
         graph,
         per_channel=True,
-        reduce_range=False,
+        reduce_range=True,
         weight_qType=ort.QuantType.QInt8,
         activation_qType=ort.QuantType.QUInt8,
         tensors_range=_tensors_data(calibration.ranges),
         nodes_to_quantize=[],
-        nodes_to_exclude=scaling,
+        nodes_to_exclude=[node.name for node in nodes[:first_conv]],  # OpenCV's dnn cannot read the scaling quantized
         op_types_to_quantize=list(ort.registry.QDQRegistry),
         extra_options={},
     )
@@ -55,7 +59,7 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
 
 
 def _float_graph(model: keras.Model) -> Any:
-    """The ModelProto that tf2onnx makes of the model, with names that do not depend on what was converted before."""
+    """Return tf2onnx's ModelProto of the model, with names that do not depend on earlier conversions."""
     import tensorflow as tf
     import tf2onnx
 
@@ -67,7 +71,7 @@ def _float_graph(model: keras.Model) -> Any:
 
 
 def _renamed(model: Any) -> Any:
-    """Number nodes, tensors and constants in the order of the nodes: tf2onnx's counters run on from model to model."""
+    """Number nodes, tensors and constants in the order of the nodes: tf2onnx's counters run on across models."""
     graph = model.graph
     names = {item.name: item.name for item in graph.input} | {graph.output[0].name: "probabilities"}
     for number, node in enumerate(graph.node):
@@ -85,35 +89,35 @@ def _renamed(model: Any) -> Any:
     return model
 
 
-def _fused(model: Any) -> Any:
-    """Batch norms drawn into their convolutions, as ONNX Runtime does before it quantizes."""
+def _preprocessed(model: Any) -> Any:
+    """Return the model as ONNX Runtime optimizes it before it quantizes."""
     import onnx
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory() as folder:
-        given, fused = Path(folder) / "given.onnx", Path(folder) / "fused.onnx"
-        onnx.save_model(model, given)
-        quant_pre_process(given, fused, skip_symbolic_shape=True)
-        return onnx.load_model(fused)
+        source, target = Path(folder) / "source.onnx", Path(folder) / "target.onnx"
+        onnx.save_model(model, source)
+        quant_pre_process(source, target, skip_symbolic_shape=True)
+        return onnx.load_model(target)
 
 
 def _tensors_data(ranges: Ranges) -> Any:
+    """Return the ranges in ONNX Runtime's type."""
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-    values = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     return TensorsData(
         CalibrationMethod.MinMax,
-        {name: TensorData(lowest=low, highest=high) for name, (low, high) in values.items()},
+        {name: TensorData(lowest=np.float32(low), highest=np.float32(high)) for name, (low, high) in ranges.items()},
     )
 
 
-def ranges(model: keras.Model, faces: FaceSet) -> Ranges:
-    """The ranges of the float graph's tensors."""
-    return extremes(_tensors(_fused(_float_graph(model)), faces, model.input_shape[1]))
+def measure_ranges(model: keras.Model, faces: FaceSet) -> Ranges:
+    """Return the ranges of the float graph's tensors."""
+    return extremes(_tensors(_preprocessed(_float_graph(model)), faces, model.input_shape[1]))
 
 
 def _tensors(model: Any, faces: FaceSet, size: int) -> Iterator[dict[str, Any]]:
-    """For each face, what every operation gives."""
+    """Yield for each face the output of every operation, by tensor name."""
     import onnx
     import onnxruntime
 
@@ -128,7 +132,7 @@ def _tensors(model: Any, faces: FaceSet, size: int) -> Iterator[dict[str, Any]]:
 
 
 def write(path: Path, content: bytes, card: ModelCard) -> None:
-    """The graph with the card in metadata_props, checked by onnx itself."""
+    """Write the graph with the card in metadata_props, checked by onnx itself."""
     import onnx
 
     graph = onnx.load_model_from_string(content)
@@ -142,8 +146,9 @@ FORMAT = Format(
     usage=__doc__ or "",
     packages=("tensorflow", "tf2onnx", "onnx", "onnxruntime"),
     precisions=("float32", "int8"),
+    kernel_limit=64,  # ONNX Runtime's reduced range
     convert=convert,
-    ranges=ranges,
+    measure_ranges=measure_ranges,
     write=write,
 )
 

@@ -1,4 +1,4 @@
-"""Build the graph that is exported: one face at a time, uint8 pixels in, probabilities out."""
+"""Build the graph that is exported: one face at a time, pixels in, probabilities out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def serving_model(model: keras.Model, dtype: str) -> keras.Model:
-    """The model for one face at a time, [1, size, size, 3]; the cast of uint8 pixels is part of the graph."""
+    """Return the model for one face at a time, [1, size, size, 3] of `dtype`; casting the pixels is part of it."""
     import keras
 
     pixels = keras.Input(batch_shape=(1, *model.input_shape[1:]), dtype=dtype, name="pixels")

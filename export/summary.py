@@ -1,4 +1,4 @@
-"""What an export says at its end: a table of its files, what is slower here, and how to run them."""
+"""Summarize an export: a table of its files, what is slower on this machine, and how to run them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     import keras
 
 
-TIMED_RUNS, TIMED_FACES = 400, 20
+TIMED_RUNS = 400
+TIMED_FACES = 20
 SLOWER = 1.02  # times float32's median; below it, two files count as equally fast
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file that was proven and written."""
+    """A file that was verified and written."""
 
     path: Path
     precision: str
@@ -39,42 +40,55 @@ class ExportedFile:
 
 
 def latencies(
-    form: Format, model: keras.Model, proven: Sequence[ExportedFile], faces: Image, advance: Advance
-) -> list[float]:
-    """Median ms of one inference on one thread: of float32 in this format, then of each file, all taking turns."""
+    file_format: Format, model: keras.Model, files: Sequence[ExportedFile], faces: Image, advance: Advance
+) -> tuple[float, list[float]]:
+    """Return the median ms of one inference on one thread: float32's in this format, and each file's.
+
+    `model` is folded. All files take turns; if none is float32, a temporary float32 file takes part.
+    """
+    precisions = [file.precision for file in files]
     with tempfile.TemporaryDirectory() as folder:
-        base = next((item.path for item in proven if item.precision == "float32"), None)
-        if base is None:
-            base = Path(folder) / f"float32{form.suffix}"
+        paths = [file.path for file in files]
+        if "float32" not in precisions:
+            paths.append(Path(folder) / f"float32{file_format.suffix}")
             card = ModelCard(EMOTIONS, model.input_shape[1], FACE_SIZE, "float32", model.name)
             with quiet():
-                form.write(base, form.convert(model, "float32", None), card)
-        backends = [open_backend(path) for path in (base, *(item.path for item in proven))]
-        times = time_inference(backends, list(faces[:: max(1, len(faces) // TIMED_FACES)]), TIMED_RUNS, advance)
-    return [float(np.median(values)) for values in times]
+                file_format.write(paths[-1], file_format.convert(model, "float32", None), card)
+        backends = [open_backend(path) for path in paths]
+        timed_faces = list(faces[:: max(1, len(faces) // TIMED_FACES)])
+        times = [float(np.median(values)) for values in time_inference(backends, timed_faces, TIMED_RUNS, advance)]
+    base = times[[*precisions, "float32"].index("float32")]
+    return base, times[: len(files)]
 
 
-def report(proven: Sequence[ExportedFile], times: Sequence[float], held_on: str) -> None:
-    """Print the table, and the commands that run the files; `held_on` names the faces at hand."""
-    base, own = times[0], times[1:]
-    width = max(len(str(item.path)) for item in proven)
+def report(files: Sequence[ExportedFile], times: Sequence[float], base: float, split: str) -> None:
+    """Print the table, and the commands that run the files.
+
+    `times` and `base` are those of `latencies`; `split` names the faces that the files were verified on.
+    """
+    width = max(len(str(file.path)) for file in files)
     print(f"{'file':<{width}}     MB  accuracy  agreement  largest difference      ms  against float32")
-    for item, time in zip(proven, own, strict=True):
-        parity, size = item.parity, item.path.stat().st_size / 1e6
-        accuracy = "       -" if parity.accuracy is None else f"{parity.accuracy:8.2%}"
+    for file, time in zip(files, times, strict=True):
+        print(f"{file.path!s:<{width}} {_row(file, time, base)}")
+    for file in files:
+        print(f"{file.precision}: {file.parity}; flips: {file.parity.flipped()}")
+    if split == PORTRAIT:
         print(
-            f"{item.path!s:<{width}} {size:6.2f}  {accuracy}  {parity.agreement:9.2%}  "
-            f"{parity.largest_difference:18.2g}  {time:6.3f}  {base / time:.2f} times as fast"
+            f"no data set at hand (--data): verified against Keras on {PORTRAIT} alone; accuracies are those recorded "
+            "for the same graph when it was calibrated"
         )
-    for item in proven:
-        print(f"{item.precision}: {item.parity}; flips: {item.parity.flipped()}")
-    if held_on == PORTRAIT:
-        print(
-            f"no data set at hand (--data): held against Keras on {PORTRAIT} alone; an accuracy above is that on "
-            "record for this very graph, byte for byte, from when it was calibrated"
-        )
-    for item, time in zip(proven, own, strict=True):
+    for file, time in zip(files, times, strict=True):
         if time > SLOWER * base:
-            print(f"{item.precision} is slower than float32 on this machine: {time:.3f} against {base:.3f} ms")
-    for item in proven:
-        print(f"run it: python edge/run.py --model {item.path}")
+            print(f"{file.precision} is slower than float32 on this machine: {time:.3f} against {base:.3f} ms")
+    for file in files:
+        print(f"run it: python edge/run.py --model {file.path}")
+
+
+def _row(file: ExportedFile, time: float, base: float) -> str:
+    parity = file.parity
+    accuracy = "-" if parity.accuracy is None else f"{parity.accuracy:.2%}"
+    speed = "-" if file.precision == "float32" else f"{base / time:.2f} times as fast"
+    return (
+        f"{file.path.stat().st_size / 1e6:6.2f}  {accuracy:>8}  {parity.agreement:9.2%}  "
+        f"{parity.largest_difference:18.2g}  {time:6.3f}  {speed}"
+    )

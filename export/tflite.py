@@ -17,7 +17,7 @@ from edge.card import CARD_FILE, LABELS_FILE, ModelCard
 from edge.errors import DataError
 from edge.preprocess import to_input
 from export import exporter
-from export.bias_correction import corrected
+from export.bias_correction import corrected_model
 from export.calibrate import Calibration, Ranges, extremes
 from export.flatbuffer import with_metadata, with_uint8_interface
 from export.format import Format
@@ -32,28 +32,28 @@ FLOAT = {"algorithm_key": "no_quantize", "op_config": {}}
 
 
 def convert(model: keras.Model, precision: str, calibration: Calibration | None) -> bytes:
-    """The flatbuffer. dynamic has int8 kernels and computes from and to float; int8 computes in integers.
+    """Return the flatbuffer. dynamic has int8 kernels and computes in floats; int8 computes in integers.
 
-    All but its softmax, of seven numbers: LiteRT's own in int8 has other tables on Arm than on x86, so that a Pi's
-    answers would not be those that were proven here.
+    int8 keeps its softmax, of seven numbers, in floats: LiteRT's int8 softmax has other tables on Arm than on x86, so
+    that a Pi's answers would not be those that were verified here.
     """
     if calibration is None:
         return _float_graph(model, "uint8", half=precision == "float16")
     from ai_edge_quantizer import recipe
 
-    mended = corrected(model, calibration.shifts)
+    corrected = corrected_model(model, calibration.mean_errors)
     if precision == "dynamic":
-        return _quantized(_float_graph(mended, "uint8"), recipe.dynamic_wi8_afp32())
+        return _quantized(_float_graph(corrected, "uint8"), recipe.dynamic_wi8_afp32())
     ranges = {
         name: {"min": np.array([low], dtype=np.float32), "max": np.array([high], dtype=np.float32)}
         for name, (low, high) in calibration.ranges.items()
     }
-    integers = [*recipe.static_wi8_ai8(), {"regex": ".*", "operation": "SOFTMAX", **FLOAT}]
-    return with_uint8_interface(_quantized(_float_graph(mended, "float32"), integers, ranges))
+    recipes = [*recipe.static_wi8_ai8(), {"regex": ".*", "operation": "SOFTMAX", **FLOAT}]
+    return with_uint8_interface(_quantized(_float_graph(corrected, "float32"), recipes, ranges))
 
 
 def _float_graph(model: keras.Model, pixels: str, half: bool = False) -> bytes:
-    """TensorFlow's conversion, with pixels of that type; `half` keeps the weights in 16 bits."""
+    """Return TensorFlow's conversion, with pixels of that dtype; `half` stores the weights in 16 bits."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(serving_model(model, pixels))
@@ -71,20 +71,23 @@ def _quantized(content: bytes, recipe: Any, ranges: dict[str, Any] | None = None
     return bytes(tool.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
-def ranges(model: keras.Model, faces: FaceSet) -> Ranges:
-    """The ranges of the float graph's tensors; the input's must be 0..255, so that int8 takes the pixel itself."""
-    found = extremes(_tensors(_float_graph(model, "float32"), faces, model.input_shape[1]))
-    first = next(iter(found.values()))
-    if first != (0, 255):
+def measure_ranges(model: keras.Model, faces: FaceSet) -> Ranges:
+    """Return the ranges of the float graph's tensors.
+
+    Raises DataError unless the input's is 0 to 255: only then int8 takes the pixels as they are.
+    """
+    ranges = extremes(_tensors(_float_graph(model, "float32"), faces, model.input_shape[1]))
+    low, high = next(iter(ranges.values()))
+    if (low, high) != (0, 255):
         raise DataError(
-            f"expected calibration faces whose pixels span 0 to 255, found {first[0]:g} to {first[1]:g}; "
+            f"expected calibration faces whose pixels span 0 to 255, found {low:g} to {high:g}; "
             "use more of them (--calibration-faces)"
         )
-    return found
+    return ranges
 
 
 def _tensors(graph: bytes, faces: FaceSet, size: int) -> Iterator[dict[str, Any]]:
-    """For each face, the input and what every operation gives."""
+    """Yield for each face the input and the output of every operation, by tensor name."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -93,17 +96,17 @@ def _tensors(graph: bytes, faces: FaceSet, size: int) -> Iterator[dict[str, Any]
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
     interpreter.allocate_tensors()
-    given = interpreter.get_input_details()[0]["index"]
+    pixels = interpreter.get_input_details()[0]["index"]
     names = {item["index"]: item["name"] for item in interpreter.get_tensor_details()}
     computed = [index for operation in interpreter._get_ops_details() for index in operation["outputs"]]
     for image in faces.images:
-        interpreter.set_tensor(given, to_input(image, size)[None].astype(np.float32))
+        interpreter.set_tensor(pixels, to_input(image, size)[None].astype(np.float32))
         interpreter.invoke()
-        yield {names[index]: interpreter.get_tensor(index) for index in (given, *computed)}
+        yield {names[index]: interpreter.get_tensor(index) for index in (pixels, *computed)}
 
 
 def write(path: Path, content: bytes, card: ModelCard) -> None:
-    """The flatbuffer with labels.txt and card.json behind it as a zip, without time stamps: same input, same bytes."""
+    """Write the flatbuffer, followed by labels.txt and card.json as a zip without time stamps."""
     path.write_bytes(with_metadata(content, card))
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in ((LABELS_FILE, "\n".join(card.labels) + "\n"), (CARD_FILE, card.to_json())):
@@ -115,8 +118,9 @@ FORMAT = Format(
     usage=__doc__ or "",
     packages=("tensorflow", "ai-edge-litert", "ai-edge-quantizer"),
     precisions=("float32", "float16", "dynamic", "int8"),
+    kernel_limit=127,
     convert=convert,
-    ranges=ranges,
+    measure_ranges=measure_ranges,
     write=write,
 )
 

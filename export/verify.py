@@ -1,4 +1,4 @@
-"""The parity gate: an exported file against the Keras model it was made from, on real faces.
+"""Verify an exported file against the Keras model it was made from, on real faces.
 
 python -m export.verify runs/NAME/emotion_int8.tflite --against runs/NAME/model.keras --data data/fer2013
 """
@@ -21,7 +21,7 @@ from edge.opencv import cv2
 from edge.preprocess import crop, to_face
 from edge.sources.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.values import Box, Probabilities
-from train.data import FaceSet, validation
+from train.data import FaceSet, evaluation_faces
 from train.forms import FACE_SIZE
 from train.metrics import mcnemar, wilson
 from train.predict import predict
@@ -29,13 +29,13 @@ from train.progress import progress
 
 DATA = Path("data/fer2013")  # where the README unpacks it
 PORTRAIT = "the demo portrait"
-FLIPS = 5  # kinds of them that are named
-CHANCE = 0.05  # p below which a difference is none of chance
+MAX_FLIPS = 5  # kinds of changed labels that are named
+SIGNIFICANCE = 0.05  # p below which a difference in accuracy is not put down to chance
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file of some precision must hold; shares of the faces and of 1."""
+    """What a file of some precision must meet; fractions of the faces, and of a probability of 1."""
 
     agreement: float
     accuracy_loss: float
@@ -52,100 +52,104 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Parity:
-    """An export beside its Keras model on the same faces; accuracies only where the faces have labels."""
+    """An exported file compared with its Keras model on the same faces; accuracies only if the faces have labels."""
 
     split: str
     faces: int
     agreement: float  # share of faces that get the same emotion
     largest_difference: float  # of any probability of any face
     mean_difference: float
-    flips: dict[str, int]  # the commonest: "fear to sad" -> faces that Keras calls fear and the file sad
+    flips: dict[str, int]  # the commonest: "fear to sad" -> faces that are fear to Keras and sad to the file
     keras_accuracy: float | None = None
     accuracy: float | None = None
-    mcnemar_p: float | None = None  # of the two accuracies being one
+    mcnemar_p: float | None = None  # of both having the same accuracy
 
     def __str__(self) -> str:
-        judged = "accuracy not measured"
+        accuracy = "accuracy not measured"
         if self.accuracy is not None:
-            judged = f"accuracy {self.accuracy:.2%} (Keras {self.keras_accuracy:.2%}, McNemar p {self.mcnemar_p:.2g})"
+            accuracy = f"accuracy {self.accuracy:.2%} (Keras {self.keras_accuracy:.2%}, McNemar p {self.mcnemar_p:.2g})"
         return (
-            f"{judged}  agreement {self.agreement:.2%} of {self.faces} faces of {self.split}  "
+            f"{accuracy}  agreement {self.agreement:.2%} of {self.faces} faces of {self.split}  "
             f"largest difference {self.largest_difference:.2g}, mean {self.mean_difference:.2g}"
         )
 
     def to_json(self) -> dict[str, Any]:
-        """For the card: only what was measured."""
+        """Return what was measured, for the card."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def flipped(self) -> str:
-        """Which emotions changed, in words."""
+        """Return the changed labels as text."""
         return ", ".join(f"{flip} {count}" for flip, count in self.flips.items()) or "none"
 
-    def holds(self, limits: Limits) -> bool:
-        """Whether the limits hold; a few faces too little are forgiven only as far as they may be chance.
+    def meets(self, limits: Limits) -> bool:
+        """Return whether the file meets the limits, allowing for chance.
 
-        That is, agreement fails where its 95% interval lies below the limit, accuracy where the loss is above the limit
-        and McNemar's test calls it none of chance: 28 faces cannot tell 96% from 97%, 3,579 can tell 96% from 97%.
+        Agreement fails if its 95% interval lies below the limit; accuracy fails if the loss exceeds the limit and
+        McNemar's test finds it significant. 28 faces cannot tell 96% from 97%, 3,579 can.
         """
-        same = round(self.agreement * self.faces)
+        agreeing = round(self.agreement * self.faces)
         loss = 0.0 if self.accuracy is None or self.keras_accuracy is None else self.keras_accuracy - self.accuracy
-        lost = loss > limits.accuracy_loss and (self.mcnemar_p or 0.0) < CHANCE
-        agrees = wilson(same, self.faces)[1] >= limits.agreement
+        lost = loss > limits.accuracy_loss and (self.mcnemar_p or 0.0) < SIGNIFICANCE
+        agrees = wilson(agreeing, self.faces)[1] >= limits.agreement
         return agrees and not lost and self.largest_difference <= limits.difference
 
     def check(self, precision: str, path: Path) -> None:
-        """Raise ParityError where the file does not hold what its precision must, ModelError for an unknown one."""
+        """Raise ParityError if the file does not meet its precision's limits, ModelError for an unknown precision."""
         if precision not in LIMITS:
             raise ModelError(f"expected a precision {' or '.join(LIMITS)} in {path}, found {precision!r}")
         limits = LIMITS[precision]
-        if not self.holds(limits):
+        if not self.meets(limits):
             raise ParityError(
-                f"{path.name} does not hold against its Keras model: {self}; flips: {self.flipped()}; expected "
-                f"agreement >= {limits.agreement:.1%}, accuracy loss <= {limits.accuracy_loss:.1%}, "
-                f"difference <= {limits.difference:g}; nothing was written"
+                f"{path.name} does not match its Keras model: expected agreement >= {limits.agreement:.1%}, accuracy "
+                f"loss <= {limits.accuracy_loss:.1%}, difference <= {limits.difference:g}, found {self}; "
+                f"flips: {self.flipped()}"
             )
 
 
 def compare(faces: FaceSet, reference: Probabilities, exported: Probabilities) -> Parity:
-    """Both probabilities are [n, 7], for the same faces in the same order."""
-    theirs, ours = reference.argmax(1), exported.argmax(1)
-    pairs = zip(theirs[theirs != ours], ours[theirs != ours], strict=True)
-    flips = Counter(f"{EMOTIONS[before]} to {EMOTIONS[after]}" for before, after in pairs)
-    found = Parity(
+    """Return the parity of two models' probabilities, both [n, 7] for the same faces in the same order."""
+    before = reference.argmax(1)
+    after = exported.argmax(1)
+    changed = before != after
+    flips = Counter(
+        f"{EMOTIONS[old]} to {EMOTIONS[new]}" for old, new in zip(before[changed], after[changed], strict=True)
+    )
+    parity = Parity(
         split=faces.split,
         faces=len(faces),
-        agreement=float((theirs == ours).mean()),
+        agreement=float((~changed).mean()),
         largest_difference=float(np.abs(reference - exported).max()),
         mean_difference=float(np.abs(reference - exported).mean()),
-        flips=dict(sorted(flips.items(), key=lambda item: (-item[1], item[0]))[:FLIPS]),
+        flips=dict(sorted(flips.items(), key=lambda item: (-item[1], item[0]))[:MAX_FLIPS]),
     )
     if faces.split == PORTRAIT:
-        return found
-    right, was_right = ours == faces.labels, theirs == faces.labels
+        return parity
+    correct_before = before == faces.labels
+    correct_after = after == faces.labels
     return replace(
-        found,
-        keras_accuracy=float(was_right.mean()),
-        accuracy=float(right.mean()),
-        mcnemar_p=mcnemar(right, was_right),
+        parity,
+        keras_accuracy=float(correct_before.mean()),
+        accuracy=float(correct_after.mean()),
+        mcnemar_p=mcnemar(correct_after, correct_before),
     )
 
 
 def validation_faces(data: Path | None) -> FaceSet:
-    """PublicTest, or what `train` held out.
+    """Return PublicTest, or what `train` held out for validation.
 
-    Without a data set, the demo's portrait cropped in 75 ways: it shows a broken file, no accuracy.
+    Without a data set, return the demo's portrait cropped in 75 ways: enough to show a broken file, but no accuracy.
     """
     if data is not None:
-        return validation(data)
+        return evaluation_faces(data)
     photograph = np.asarray(cv2.imread(str(PHOTOGRAPH), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-    x, y = (round(place) for place in FACE_CENTRE)
-    views = [
+    x, y = (round(coordinate) for coordinate in FACE_CENTRE)
+    faces = [
         to_face(crop(photograph, Box(x - side // 2 + right, y - side // 2 + down, side, side)), FACE_SIZE)
         for side in (100, 120, 140)
         for right in (-20, -10, 0, 10, 20)
         for down in (-20, -10, 0, 10, 20)
     ]
-    return FaceSet(np.stack(views), np.full(len(views), -1), ("",) * len(views), PORTRAIT)
+    return FaceSet(np.stack(faces), np.full(len(faces), -1), ("",) * len(faces), PORTRAIT)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -157,25 +161,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """The argument --data: what is named must be there, the usual place may be empty."""
-    usual = DATA if DATA.exists() else None
+    """Add the argument --data, whose default is the usual folder if it exists."""
+    default = DATA if DATA.exists() else None
     parser.add_argument(
-        "--data", type=Path, default=usual, help=f"data set; {DATA} where it is there, else {PORTRAIT} alone"
+        "--data", type=Path, default=default, help=f"data set; if not given, {DATA} if it exists, else {PORTRAIT}"
     )
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return exit_status(lambda: verify(args))
+    return exit_status(lambda: verify(args.files, args.against, args.data))
 
 
-def verify(args: argparse.Namespace) -> int:
-    precisions = [open_backend(file).card.precision for file in args.files]
-    everything = [args.against, *args.files]
-    faces = validation_faces(args.data)
+def verify(files: list[Path], against: Path, data: Path | None) -> int:
+    """Print the parity of each file with its Keras model; raise ParityError for the first that fails its limits."""
+    precisions = [open_backend(file).card.precision for file in files]
+    faces = validation_faces(data)
     with progress() as stage:
-        reference, *exported = (predict(file, faces.images, stage(file.name, len(faces))) for file in everything)
-    for file, precision, probabilities in zip(args.files, precisions, exported, strict=True):
+        reference, *exported = (predict(path, faces.images, stage(path.name, len(faces))) for path in (against, *files))
+    for file, precision, probabilities in zip(files, precisions, exported, strict=True):
         parity = compare(faces, reference, probabilities)
         print(f"{file}  {parity}  flips: {parity.flipped()}")
         parity.check(precision, file)

@@ -1,4 +1,4 @@
-"""The standard metadata of a .tflite file, read without and with the clients it is for. Needs no TensorFlow."""
+"""Read the standard metadata of a .tflite file, without and with its clients. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge.values import Box
 
 
 def metadata_buffer(path: Path) -> bytes:
-    """The TFLITE_METADATA buffer of a model file."""
+    """Return the TFLITE_METADATA buffer of a model file."""
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs ai-edge-litert's schema")
     model = schema.Model.GetRootAs(path.read_bytes(), 0)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
@@ -27,35 +27,35 @@ def metadata_buffer(path: Path) -> bytes:
 
 
 def portrait() -> np.ndarray:
-    """The demo's face as the shipped network takes it, uint8 [size, size, 3]."""
-    x, y = (round(place) for place in FACE_CENTRE)
+    """Return the demo's face as the shipped network's input, uint8 [size, size, 3]."""
+    x, y = (round(coordinate) for coordinate in FACE_CENTRE)
     face = crop(cv2.imread(str(PHOTOGRAPH)), Box(x - 60, y - 60, 120, 120))
     card = read_tflite_card(SHIPPED)
     return to_input(face, card.input_size, card.face_size)
 
 
-def test_the_metadata_says_how_to_feed_and_read_the_model() -> None:
-    """Followed by the field numbers of metadata_schema.fbs, with flatbuffers' own reader."""
+def test_the_metadata_describes_input_and_output() -> None:
+    """Follow the field numbers of metadata_schema.fbs, with flatbuffers' own reader."""
     table = pytest.importorskip("flatbuffers").table.Table
     buffer = metadata_buffer(SHIPPED)
     assert buffer[4:8] == b"M001"
 
-    def place(root: object, number: int) -> int:
+    def field(root: object, number: int) -> int:
         offset = root.Offset(4 + 2 * number)
-        assert offset, f"field {number} is there"
+        assert offset, f"expected field {number}"
         return offset
 
     def sub(root: object, number: int) -> object:
-        return table(buffer, root.Indirect(place(root, number) + root.Pos))
+        return table(buffer, root.Indirect(field(root, number) + root.Pos))
 
     def first(root: object, number: int) -> object:
-        return table(buffer, root.Indirect(root.Vector(place(root, number))))
+        return table(buffer, root.Indirect(root.Vector(field(root, number))))
 
     def text(root: object, number: int) -> str:
-        return root.String(place(root, number) + root.Pos).decode()
+        return root.String(field(root, number) + root.Pos).decode()
 
     def number_at(root: object, number: int) -> float:
-        return float(np.frombuffer(buffer, "<f4", 1, root.Vector(place(root, number)))[0])
+        return float(np.frombuffer(buffer, "<f4", 1, root.Vector(field(root, number)))[0])
 
     model = table(buffer, int(np.frombuffer(buffer, "<u4", 1)[0]))
     graph = first(model, 3)
@@ -69,8 +69,8 @@ def test_the_metadata_says_how_to_feed_and_read_the_model() -> None:
         assert archive.namelist() == ["labels.txt", "card.json"]
 
 
-def test_mediapipe_names_the_emotions() -> None:
-    """The real ImageClassifier, on the shipped file, with the probabilities that edge reads."""
+def test_mediapipe_returns_the_same_probabilities() -> None:
+    """Run the real ImageClassifier on the shipped file."""
     mediapipe = pytest.importorskip("mediapipe", reason="needs the mediapipe package (pip install mediapipe)")
     from mediapipe.tasks import python as tasks
 
@@ -78,8 +78,8 @@ def test_mediapipe_names_the_emotions() -> None:
     pixels = portrait()
     with tasks.vision.ImageClassifier.create_from_options(options) as classifier:
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-        found = classifier.classify(image).classifications[0].categories
-    assert {item.category_name for item in found} == set(EMOTIONS)
-    ours = dict(zip(EMOTIONS, open_backend(SHIPPED).run(pixels), strict=True))
-    for item in found:
-        assert item.score == pytest.approx(ours[item.category_name], abs=1 / 128)
+        categories = classifier.classify(image).classifications[0].categories
+    assert {item.category_name for item in categories} == set(EMOTIONS)
+    probabilities = dict(zip(EMOTIONS, open_backend(SHIPPED).run(pixels), strict=True))
+    for item in categories:
+        assert item.score == pytest.approx(probabilities[item.category_name], abs=1 / 128)
