@@ -132,7 +132,7 @@ def test_missing_picamera2_names_the_command_that_installs_it(monkeypatch: pytes
 
 
 def test_picamera2_for_another_numpy_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Debian 12's picamera2 is compiled for numpy 1, and raises this while it is imported."""
+    """Raise the error of Debian 12's picamera2, which is compiled for numpy 1."""
     message = "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88"
     (tmp_path / "picamera2.py").write_text(f"raise ValueError({message!r})\n")
     monkeypatch.syspath_prepend(tmp_path)
