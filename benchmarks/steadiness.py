@@ -136,7 +136,7 @@ def measure(
     readings = 0
     for frame in frames:
         tracked = tracker.find(frame.image)
-        detected = detector.detect(frame.image)
+        detected = detector.detect(frame.image, max(frame.image.shape[:2]) * detector.smallest_face)
         disagreeing += not same_boxes([face.box for face in tracked.values()], [face.box for face in detected])
         with_face += bool(tracked or detected)
         readings += len(tracked)

@@ -108,7 +108,12 @@ class Calibrator:
     @property
     def needs_video(self) -> bool:
         """Return whether a countdown was requested or faces are averaged; neither is possible with pictures."""
-        return self._requested or self._automatic
+        return self.is_counting or self._automatic
+
+    @property
+    def is_counting(self) -> bool:
+        """Return whether a countdown is running or requested."""
+        return self._requested or self._ends_s is not None
 
     @property
     def remaining_s(self) -> float | None:

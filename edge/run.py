@@ -71,6 +71,8 @@ def run(options: RunOptions) -> int:
             print(source.notice, file=sys.stderr)
         if message:
             _report(options, message)
+        if pipeline.calibrator.is_counting:
+            _report(options, f"hold a neutral face for {options.neutral} seconds")
         sinks = open_sinks(outputs, source, model.backend.card.labels, pipeline.calibrator.start)
         source.idle = lambda: poll(sinks)
         _report(options, f"face detector: {pipeline.detector.name}, model: {model.path.name}")

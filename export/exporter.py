@@ -50,7 +50,7 @@ def export(file_format: Format, options: Options) -> int:
     path = options.model or newest_model()
     model = load_model(path)
     print(f"exporting {path}")
-    outs = {name: options.out or path.with_name(f"emotion_{name}{file_format.suffix}") for name in options.precisions}
+    outs = {name: options.out or default_name(path, name, file_format) for name in options.precisions}
     for out in outs.values():
         check_writable(out)
     validation = validation_faces(options.data)
@@ -67,6 +67,12 @@ def export(file_format: Format, options: Options) -> int:
         base, times = latencies(file_format, exporter.folded, files, validation.images, stage("latency", TIMED_RUNS))
     report(files, times, base, validation.split)
     return 0
+
+
+def default_name(path: Path, precision: str, file_format: Format) -> Path:
+    """Return the file of a precision: NAME_int8.tflite next to NAME.keras, emotion_int8.tflite next to model.keras."""
+    name = "emotion" if path.stem == "model" else path.stem
+    return path.with_name(f"{name}_{precision}{file_format.suffix}")
 
 
 def _check_usage(file_format: Format, options: Options) -> None:

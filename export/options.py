@@ -44,7 +44,10 @@ def parse_args(file_format: Format, argv: list[str] | None = None) -> Options:
     parser.add_argument("--model", type=Path, help="model.keras; if not given, the newest run's or the shipped one")
     add_data(parser)
     parser.add_argument(
-        "-o", "--out", type=Path, help=f"file; if not given, emotion_PRECISION{suffix} next to the model"
+        "-o",
+        "--out",
+        type=Path,
+        help=f"file; if not given, NAME_PRECISION{suffix} next to NAME.keras (emotion for model.keras)",
     )
     parser.add_argument(
         "--calibration-faces",

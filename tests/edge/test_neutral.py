@@ -174,7 +174,9 @@ def test_the_command_counts_down_marks_events_and_saves_the_profile(tmp_path: Pa
     events = tmp_path / "events.jsonl"
     profile = tmp_path / "me.json"
     arguments = f"demo --no-display --max-frames 60 --neutral 1 --save-neutral {profile} --events {events}"
-    assert run(*arguments.split()).returncode == 0
+    result = run(*arguments.split())
+    assert result.returncode == 0
+    assert "hold a neutral face for 1 seconds" in result.stdout
     calibrated = [json.loads(line)["faces"][0].get("calibrated", False) for line in events.read_text().splitlines()]
     assert calibrated == [False] * 30 + [True] * 30
     assert json.loads(profile.read_text())["name"] == "me"
