@@ -98,5 +98,5 @@ def test_a_new_row_is_measured_without_further_edits(tmp_path: Path) -> None:
     assert (one_face.info.detector, one_face.info.scene, four_faces.info.scene) == ("toy", 1, 4)
     result = measure_case(one_face, clip, passes=2, time_peer=None)
     assert result.case == one_face.info
-    assert result.limit_ratio.value > 1
+    assert result.limit_ratio.value > 0
     assert result.live.frames + result.live.dropped == 10

@@ -52,10 +52,11 @@ def test_a_tflite_file_without_a_card_is_refused(tmp_path: Path) -> None:
 def test_the_shipped_card_documents_the_model() -> None:
     card = read_tflite_card(SHIPPED)
     assert card.labels == EMOTIONS
-    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 112)
+    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 80)
     assert card.calibration is not None
     assert card.calibration["faces"] >= 100
-    assert card.validation["accuracy"] >= 0.68
+    assert card.targets == "votes"
+    assert card.validation["accuracy"] >= 0.58, "against FER-2013's labels, which it did not learn"
     assert len(card.keras_sha256) == 64
     with zipfile.ZipFile(SHIPPED) as archive:
         assert archive.read("labels.txt").decode().split() == list(EMOTIONS)
