@@ -33,7 +33,7 @@ Ranges = dict[str, tuple[float, float]]  # tensor of the float graph -> its lowe
 
 @dataclass
 class Calibration:
-    """What int8 needs in addition to the model, for one file format."""
+    """Hold what int8 needs in addition to the model, for one file format."""
 
     keras_sha256: str  # of the .keras file that it belongs to
     faces: dict[str, Any]  # see `describe`

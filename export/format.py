@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """One file format; every model passed to its functions is folded (export.folding)."""
+    """Describe one file format; every model passed to its functions is folded (export.folding)."""
 
     suffix: str
     usage: str  # the docstring of the format's module

@@ -14,7 +14,7 @@ from export.verify import add_data
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for."""
+    """Hold the options of the command line."""
 
     precisions: tuple[str, ...]
     model: Path | None = None  # None: the newest run's or the shipped

@@ -32,7 +32,7 @@ SLOWER = 1.02  # times float32's median; below it, two files count as equally fa
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file that was verified and written."""
+    """Name a file that was verified and written."""
 
     path: Path
     precision: str

@@ -35,7 +35,7 @@ SIGNIFICANCE = 0.05  # p below which a difference in accuracy is not put down to
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file of some precision must meet; fractions of the faces, and of a probability of 1."""
+    """Define what a file of some precision must meet; fractions of the faces, and of a probability of 1."""
 
     agreement: float
     accuracy_loss: float
@@ -52,7 +52,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Parity:
-    """An exported file compared with its Keras model on the same faces; accuracies only if the faces have labels."""
+    """Compare an exported file with its Keras model on the same faces; accuracies only if the faces have labels."""
 
     split: str
     faces: int

@@ -18,7 +18,7 @@ from edge.values import Floats, Image
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The largest changes. Fractions are of the face's side unless noted."""
+    """Set the largest changes. Fractions are of the face's side unless noted."""
 
     flip: float = 0.5  # probability
     rotation_deg: float = 15.0

@@ -23,7 +23,7 @@ BLOCK = 1024  # faces compared with all others at once: with 32,000 others 130 M
 
 @dataclass(frozen=True)
 class Pair:
-    """The indices of two faces of a set, the lower one first. `correlation` is 1 for the same pixels."""
+    """Hold the indices of two faces of a set, the lower one first. `correlation` is 1 for the same pixels."""
 
     first: int
     second: int

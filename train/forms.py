@@ -7,7 +7,7 @@
     icml_face_data.csv               the same, with spaces in its header
 
 The form is detected. Kaggle's copies put PublicTest and PrivateTest into one folder `test`: the original file names
-tell them apart. Faces with other names are in the split `test`, which is neither.
+distinguish them. Faces with other names are in the split `test`, which is neither.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".p
 
 @dataclass(frozen=True)
 class Row:
-    """A face: grey uint8 [48, 48], its label as an index into EMOTIONS, its name in the data set, its split."""
+    """Hold a face: grey uint8 [48, 48], its label as an index into EMOTIONS, its name in the data set, its split."""
 
     image: Image
     label: int
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Damaged:
-    """A file or CSV row that is not a face, and the reason."""
+    """Name a file or CSV row that is not a face, and the reason."""
 
     location: str
     reason: str

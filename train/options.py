@@ -15,7 +15,7 @@ SEED = whole(0, 2**32 - 1)
 
 @dataclass(frozen=True)
 class Options:
-    """The recipe of a run, its folder, and how to run it.
+    """Hold the recipe of a run, its folder, and how to run it.
 
     `changed` are the recipe's fields that differ from the defaults; `seeds` asks for one run per seed; `strict` makes
     damaged faces an error.

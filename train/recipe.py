@@ -23,7 +23,7 @@ RENAMED = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """The arguments of `python -m train`, whose --help explains each field."""
+    """Hold the arguments of `python -m train`, whose --help explains each field."""
 
     data: str
     validation: str = HELD_OUT  # the faces that the epoch is chosen on; see train.data.train_val_split
@@ -86,7 +86,7 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def recipe_of(model: Path) -> Recipe | None:
-    """Read the recipe that a model was trained by; None if there is none beside it.
+    """Read the recipe that a model was trained by; None if there is none next to it.
 
     For NAME.keras that is NAME.recipe.json (a published model) or recipe.json (a run folder).
     """
@@ -99,7 +99,7 @@ def recipe_of(model: Path) -> Recipe | None:
 def describe_training(model: Path) -> str:
     """Return what a model card says of the model's training.
 
-    A model without a recipe beside it is taken for one whose epoch was chosen on PublicTest, as all once were.
+    A model without a recipe next to it is taken for one whose epoch was chosen on PublicTest, as all once were.
     """
     recipe = recipe_of(model) or Recipe(data="", validation="public")
     return recipe.description()

@@ -21,7 +21,7 @@ from train.runs import BACKBONE
 
 @dataclass(frozen=True)
 class Team:
-    """The workers of a training. The chief alone writes results; variables are created and trained within `scope`.
+    """Describe the workers of a training. The chief alone writes results; variables are created and trained within `scope`.
 
     `mean` returns the mean of all workers' values: decisions about the training must rest on the same value everywhere.
     """

@@ -20,7 +20,7 @@ BATCH_NORM_MOMENTUM = 0.95
 
 @dataclass(frozen=True)
 class Architecture:
-    """A function that makes the network without top, and its pretraining's pixels: 0..255 * scale + offset."""
+    """Hold a function that makes the network without top, and its pretraining's pixels: 0..255 * scale + offset."""
 
     backbone: Callable[..., keras.Model]
     scale: float = 1 / 127.5
