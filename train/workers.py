@@ -21,9 +21,10 @@ from train.runs import BACKBONE
 
 @dataclass(frozen=True)
 class Team:
-    """Describe the workers of a training. The chief alone writes results; variables are created and trained within `scope`.
+    """Describe the workers of a training.
 
-    `mean` returns the mean of all workers' values: decisions about the training must rest on the same value everywhere.
+    The chief alone writes results; variables are created and trained within `scope`. `mean` returns the mean of all
+    workers' values: decisions about the training must rest on the same value everywhere.
     """
 
     size: int = 1
