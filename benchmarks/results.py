@@ -52,6 +52,7 @@ class ModelInfo:
     accuracy_on_card: float | None
     name: str
     base: str | None
+    targets: str = "labels"  # of the training, or votes; older reports do not name them
 
 
 @dataclass(frozen=True)

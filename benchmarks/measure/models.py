@@ -11,6 +11,7 @@ from benchmarks.results import ModelInfo, ModelResult
 from edge.auto_model import ACCURACY_BUDGET
 from edge.backend import open_backend
 from edge.backends.base import Backend
+from edge.card import TARGETS
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def _open(file: Path) -> Candidate:
         accuracy_on_card=card.validation.get("accuracy"),
         name=file.name,
         base=None,
+        targets=card.targets,
     )
     return Candidate(info, backend)
 
@@ -81,10 +83,13 @@ def find_base(model: ModelInfo, others: Sequence[ModelInfo]) -> str | None:
 def choose(models: Sequence[ModelResult]) -> int:
     """Return the index of the fastest model, on one thread, among those within one point of the best accuracy.
 
-    Accuracy is that measured here or, without a data set, that on the model's card.
+    Accuracy is that measured here or, without a data set, that on the model's card. Models that learned votes are
+    preferred to those that learned labels; the accuracies of the two are never compared.
     """
-    accuracies = [_accuracy(model) for model in models]
-    accurate = [i for i, accuracy in enumerate(accuracies) if accuracy >= max(accuracies) - ACCURACY_BUDGET]
+    targets = next(name for name in TARGETS if any(model.info.targets == name for model in models))
+    accuracies = {i: _accuracy(model) for i, model in enumerate(models) if model.info.targets == targets}
+    minimum = max(accuracies.values()) - ACCURACY_BUDGET
+    accurate = [i for i, accuracy in accuracies.items() if accuracy >= minimum]
     return min(accurate, key=lambda i: models[i].single_thread.p50.value)
 
 
