@@ -41,6 +41,7 @@ def fetch_model() -> Path:
             raise MissingExtra(
                 "BlazeFace's model (--detector-model FILE) or, to fetch it, pooch", "blazeface"
             ) from None
+        pooch.get_logger().setLevel("CRITICAL")  # it would log each download at length
         with quiet():
             try:
                 pooch.retrieve(URL, known_hash=SHA256, path=path.parent, fname=path.name)
