@@ -41,7 +41,7 @@ $(LEAN)/%.done: pyproject.toml
 
 $(FULL)/%.done $(LINT)/%.done: pyproject.toml
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python $(PIP_INSTALL) --editable ".[$*]"
+	$(@D)/bin/python $(PIP_INSTALL) --no-compile --editable ".[$*]"
 	@touch $@
 
 .venv-lowest/lean.done: CONSTRAINTS = --constraint tests/lowest.txt

@@ -26,8 +26,7 @@ from benchmarks.measure.labelled import (
     labelled_pictures,
     read_faces,
 )
-from benchmarks.measure.peer import check_peer
-from benchmarks.measure.peer_readings import read_with_peer
+from benchmarks.measure.peer import check_peer, open_peer
 from benchmarks.report.blocks import Table, plain
 from edge.arguments import ArgumentParser
 from edge.backend import SHIPPED, open_backend
@@ -123,7 +122,8 @@ def end_to_end(options: Options) -> int:
                 for model, classifier in classifiers:
                     rows.append(make_row(data, detector.name, model, pictures, read_faces(classifier, faces)))
             if options.peer:
-                readings = read_with_peer(options.peer, pictures)
+                with open_peer(options.peer) as peer:
+                    readings = peer.read([picture.path for picture in pictures])
                 rows.append(make_row(data, "haar (fer's)", "fer", pictures, readings))
     for detector in detectors:
         detector.close()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.measure.labelled import LabelledPicture, is_correct
 from edge.labels import EMOTIONS
-from edge.neutral import NEUTRAL, OFFSET, STRENGTH, NeutralProfile, log_probabilities
+from edge.neutral import NEUTRAL, OFFSET, STRENGTH, NeutralProfile
 from edge.values import Probabilities
 
 NEUTRAL_INDEX = EMOTIONS.index(NEUTRAL)
@@ -43,7 +43,7 @@ class PersonPictures:
 
     def averaged_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET) -> float:
         """Return the accuracy corrected by the average of all the person's pictures."""
-        profile = NeutralProfile(EMOTIONS, log_probabilities(self.probabilities).mean(axis=0))
+        profile = NeutralProfile.from_outputs(EMOTIONS, list(self.probabilities))
         corrected = np.stack([profile.apply(row, strength, offset) for row in self.probabilities])
         return float(is_correct(self.labels, corrected).mean())
 

@@ -56,7 +56,7 @@ def measure_cases(
         frames = cut_frames(clip, resolution, scene)
         with contextlib.ExitStack() as stack:
             images = [frame.image for frame in frames]
-            time_peer = stack.enter_context(open_peer(peer, images)) if peer else None
+            time_peer = stack.enter_context(open_peer(peer, images)).time if peer else None
             for case in group:
                 yield measure_case(case, Clip(clip.name, frames, clip.fps), passes, time_peer)
                 advance()

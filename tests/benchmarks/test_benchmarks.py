@@ -41,28 +41,6 @@ def measured(
 
 
 @pytest.mark.slow
-def test_without_data_only_speed_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["--out", "report", *FAST]) == 0
-    results = json.loads((tmp_path / "report" / "results.json").read_text())
-    (model,) = results["models"]
-    times = model["latency_ms"]["1"]
-    assert model["size_bytes"] == SHIPPED.stat().st_size
-    assert 0 < times["p50_ci95"][0] <= times["p50"] <= times["p50_ci95"][1]
-    assert times["p50"] <= times["p95"]
-    assert times["p99"] is None, "400 inferences are too few"
-    assert times["runs"] == 400
-    assert 0 < model["load_ms"] < model["cold_ms"]
-    assert model["rss_mb_range"][0] <= model["rss_mb"] <= model["rss_mb_range"][1]
-    assert model["rss_empty_mb"] < model["rss_mb"]
-    assert "accuracy" not in model
-    assert [(case["resolution"], case["scene"]) for case in results["pipeline"]] == [([320, 240], 1), ([320, 240], 4)]
-    text = (tmp_path / "report" / "report.md").read_text()
-    assert "there was no data set" in text
-    assert "McNemar" not in text
-
-
-@pytest.mark.slow
 def test_models_are_compared_on_the_same_faces(
     measured: tuple[Path, dict[str, Any]], exported: dict[str, Path]
 ) -> None:
@@ -186,8 +164,8 @@ def test_the_peak_is_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_lean_installation_measures_speed(tmp_path: Path) -> None:
-    """Run without scikit-learn, matplotlib and rich, as on a Raspberry Pi."""
+def test_the_lean_installation_measures_speed_without_data(tmp_path: Path) -> None:
+    """Run without a data set, scikit-learn, matplotlib and rich, as on a Raspberry Pi."""
     blocked = ["tensorflow", "keras", "sklearn", "scipy", "matplotlib", "rich", "onnxruntime"]
     script = (
         f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))\n"
@@ -199,5 +177,21 @@ def test_the_lean_installation_measures_speed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", script]
     process = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    assert "matplotlib is not installed" in (tmp_path / "report" / "report.md").read_text()
+    results = json.loads((tmp_path / "report" / "results.json").read_text())
+    (model,) = results["models"]
+    times = model["latency_ms"]["1"]
+    assert model["size_bytes"] == SHIPPED.stat().st_size
+    assert 0 < times["p50_ci95"][0] <= times["p50"] <= times["p50_ci95"][1]
+    assert times["p50"] <= times["p95"]
+    assert times["p99"] is None, "400 inferences are too few"
+    assert times["runs"] == 400
+    assert 0 < model["load_ms"] < model["cold_ms"]
+    assert model["rss_mb_range"][0] <= model["rss_mb"] <= model["rss_mb_range"][1]
+    assert model["rss_empty_mb"] < model["rss_mb"]
+    assert "accuracy" not in model
+    assert [(case["resolution"], case["scene"]) for case in results["pipeline"]] == [([320, 240], 1), ([320, 240], 4)]
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "there was no data set" in text
+    assert "matplotlib is not installed" in text
+    assert "McNemar" not in text
     assert "<figure>" not in (tmp_path / "report" / "report.html").read_text()

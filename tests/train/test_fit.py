@@ -42,7 +42,7 @@ def test_a_run_leaves_a_complete_folder(tiny_run: Path) -> None:
     assert metrics["accuracy"] == pytest.approx(max(averages), abs=1e-6)
 
 
-@pytest.mark.parametrize("epochs_done", [1, 2, 4], ids=["amid the head", "after it", "amid fine-tuning"])
+@pytest.mark.parametrize("epochs_done", [1, 2], ids=["amid the head", "after it"])
 def test_an_interrupted_run_resumes_exactly(
     tiny_run: Path,
     drawn_data: Path,
@@ -98,21 +98,43 @@ def test_a_run_killed_at_any_moment_resumes_exactly(tiny_run: Path, drawn_data: 
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_the_backends_train_alike(drawn_data: Path, tiny_run: Path, tmp_path: Path) -> None:
+def start_training(options: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start `python -m train` in a process of its own."""
+    command = [sys.executable, "-m", "train", *options.split(), "--out", str(folder)]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(*processes: subprocess.Popen[str]) -> None:
+    """Wait until all processes have ended; each must succeed."""
+    for process in processes:
+        _, stderr = process.communicate(timeout=300)
+        assert process.returncode == 0, stderr
+
+
+def read_losses(folder: Path, *names: str) -> list[list[float]]:
+    return [[row[name] for name in names] for row in read_history(folder)]
+
+
+def test_the_backends_train_alike(tiny_run: Path, tmp_path: Path) -> None:
     """Train with mixing, class weights, a teacher and averaging in both phases, on TensorFlow and JAX."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("needs jax, which is not installed here")
+    few_faces = draw_data_set(tmp_path / "few", train=10)  # 63 training faces: a last batch of 15
     start = tiny_run / "model.keras"
-    options = f"--epochs 2 --head-epochs 1 --mix 0.5 --balance weights --dropout 0 --ema 0.5 --weights {start}"
-    histories = []
-    for backend in ("tensorflow", "jax"):
-        folder = tmp_path / backend
-        command = [sys.executable, "-m", "train", *tiny_arguments(drawn_data), *options.split()]
-        command += ["--teacher", str(start), "--out", str(folder)]
-        environment = {**os.environ, "KERAS_BACKEND": backend}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        histories.append([[row[name] for name in ("loss", "val_loss", "val_accuracy")] for row in read_history(folder)])
+    options = (
+        " ".join(tiny_arguments(few_faces)) + " --epochs 2 --head-epochs 1 --mix 0.5 --balance weights --dropout 0"
+    )
+    options += f" --ema 0.5 --weights {start} --teacher {start}"
+    backends = ("tensorflow", "jax")
+    wait_for(*(start_training(options, tmp_path / backend, KERAS_BACKEND=backend) for backend in backends))
+    histories = [read_losses(tmp_path / backend, "loss", "val_loss", "val_accuracy") for backend in backends]
     np.testing.assert_allclose(*histories, rtol=0.01)
     assert histories[0][0] != histories[0][1]
 
@@ -184,27 +206,16 @@ def test_a_damaged_recipe_is_refused(tiny_run: Path, tmp_path: Path, capfd: pyte
 
 def test_two_workers_train_as_one_does(tiny_run: Path, tmp_path: Path) -> None:
     """Run each in a process of its own; the same batches must give the same losses and weights, in one folder."""
-    odd_data = draw_data_set(tmp_path / "odd", train=22)  # 140 training faces: a last batch of 12
-    teacher = tiny_run / "model.keras"
-    options = f"--epochs 3 --head-epochs 1 --mix 0.5 --balance weights --dropout 0 --ema 0.5 --teacher {teacher}"
-    command = [sys.executable, "-m", "train", *tiny_arguments(odd_data), *options.split(), "--out"]
+    odd_data = draw_data_set(tmp_path / "odd", train=9)  # 56 training faces: a last batch of 8
+    options = " ".join(tiny_arguments(odd_data)) + " --epochs 3 --head-epochs 1 --mix 0.5 --balance weights --dropout 0"
+    options += f" --ema 0.5 --teacher {tiny_run / 'model.keras'}"
     alone, together = tmp_path / "alone", tmp_path / "together"
-    subprocess.run([*command, str(alone)], cwd=ROOT, check=True, capture_output=True, timeout=300)
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-    processes = []
-    for index in (0, 1):
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        environment = {**os.environ, "TF_CONFIG": config}
-        processes.append(
-            subprocess.Popen([*command, str(together)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-        )
-    for process in processes:
-        _, stderr = process.communicate(timeout=300)
-        assert process.returncode == 0, stderr
-    expected, actual = (
-        [[row[name] for name in ("loss", "val_loss", "val_accuracy_of_average")] for row in read_history(folder)]
-        for folder in (alone, together)
-    )
+    configs = [json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}) for index in (0, 1)]
+    workers = [start_training(options, together, TF_CONFIG=config) for config in configs]
+    wait_for(start_training(options, alone), *workers)
+    names = ("loss", "val_loss", "val_accuracy_of_average")
+    expected, actual = read_losses(alone, *names), read_losses(together, *names)
     np.testing.assert_allclose(actual, expected, rtol=1e-3)
     assert not any(layer.get("synchronized") for layer in backbone_config(together)), "so JAX can open it"
     one, two = (load_model(folder / "model.keras").get_weights() for folder in (alone, together))
