@@ -18,6 +18,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from edge.untrusted import printable
+
 
 class EmotionError(Exception):
     """Report an error in one line: what was expected, what was found, what to do."""
@@ -66,13 +68,14 @@ def exit_status(command: Callable[[], int]) -> int:
     try:
         return command()
     except EmotionError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has closed it, as `| head` does: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # from the operating system: a name too long, a full disk, no permission
-        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        print(f"error: {printable(message)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
