@@ -1,0 +1,55 @@
+"""Report what was seen: a timeline of each face, its share of time by emotion, changes and strongest moments.
+
+edge-emotion report events.jsonl -o session.html
+edge-emotion report events.jsonl -o session.html --video clip.mp4     with pictures of the strongest moments
+edge-emotion report events.jsonl -o session.csv                       the timelines as a table
+edge-emotion clip.mp4 --no-display --events - | edge-emotion report - -o session.html
+
+The events are the JSON lines of `--events`. `edge-emotion SOURCE --report session.html` writes the page directly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.arguments import ArgumentParser
+from edge.errors import UsageError, exit_status
+from edge.files import check_writable
+from edge.report.events import STANDARD_INPUT, EventReader
+from edge.report.page import check_report, write_report
+from edge.report.pictures import add_pictures
+from edge.report.session import Sessions
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = ArgumentParser("edge-emotion report", __doc__)
+    parser.add_argument("events", metavar="EVENTS", help="file of --events, or - for standard input")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="page (.html) or table (.csv)")
+    parser.add_argument("--video", metavar="FILE", help="the source of the events; its faces are shown on the page")
+    args = parser.parse_args(argv)
+    return exit_status(lambda: report(args))
+
+
+def report(args: argparse.Namespace) -> int:
+    """Read the events and write the report; return 2 if lines had to be skipped, else 0."""
+    check_report("--out", args.out)
+    check_writable(args.out)
+    for path in (args.events, args.video):
+        if path is not None and Path(path).exists() and args.out.exists() and args.out.samefile(path):
+            raise UsageError(f"expected --out other than the input, found {args.out}")
+    reader = EventReader(args.events)
+    sessions = Sessions()
+    for event in reader:
+        sessions.add(event, tuple(event.faces[0].probabilities) if event.faces else ())
+    if args.video:
+        add_pictures(sessions, args.video)
+    title = "standard input" if args.events == STANDARD_INPUT else Path(args.events).name
+    write_report(args.out, title, sessions)
+    print(f"{reader.events} events in {len(sessions.all)} session(s): {args.out}")
+    if reader.broken:
+        print(f"skipped {reader.broken} line(s) of {args.events} that hold no event", file=sys.stderr)
+    return 2 if reader.broken else 0

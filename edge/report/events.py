@@ -1,0 +1,70 @@
+"""Read the JSON lines that `--events` writes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from edge.errors import DataError
+from edge.report.session import Event, FaceEvent
+
+STANDARD_INPUT = "-"
+MAX_LINE = 1 << 22  # characters; a line of 50 faces has 20,000
+
+
+class EventReader:
+    """Iterate over the events of a file or, with `-`, of standard input; count the lines that cannot be read.
+
+    A run that was killed leaves half a line, so broken lines are skipped. Raises DataError if the file cannot be opened
+    or holds no event.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.events = 0
+        self.broken = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        with contextlib.ExitStack() as stack:
+            file: IO[str] = sys.stdin
+            if self.name != STANDARD_INPUT:
+                try:
+                    file = stack.enter_context(Path(self.name).open(encoding="utf-8", errors="replace"))
+                except OSError as error:
+                    raise DataError(f"expected an events file, cannot open {self.name}: {error.strerror}") from error
+            while line := file.readline(MAX_LINE):
+                event = parse(line)
+                if event is None:
+                    self.broken += bool(line.strip())
+                else:
+                    self.events += 1
+                    yield event
+        if not self.events:
+            raise DataError(f"expected JSON lines of --events with times, found none in {self.name}")
+
+
+def parse(line: str) -> Event | None:
+    """Return the event of a line; None if the line holds none."""
+    try:
+        values = json.loads(line)
+        time_s = float(values["time"])
+        faces = [_face(face) for face in values["faces"]]
+        error = values.get("trouble")
+        if not math.isfinite(time_s) or time_s < 0 or "file" in values:  # pictures have no time
+            return None
+        return Event(int(values["frame"]), time_s, faces, None if error is None else str(error))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+        return None
+
+
+def _face(values: dict[str, Any]) -> FaceEvent:
+    x, y, width, height = (int(value) for value in values["box"])
+    probabilities = {str(label): float(value) for label, value in values["probabilities"].items()}
+    if not all(0 <= value <= 1 for value in probabilities.values()):
+        raise ValueError("expected probabilities from 0 to 1")
+    return FaceEvent(int(values["id"]), (x, y, width, height), str(values["emotion"]), probabilities)
