@@ -51,6 +51,7 @@ class RunOptions:
     display: bool
     outputs: tuple[Output, ...]
     stats: Path | None
+    blur: bool
     max_frames: int | None
 
     @property
@@ -83,6 +84,7 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         display=not args.no_display,
         outputs=tuple(_outputs(args)),
         stats=args.stats,
+        blur=args.blur,
         max_frames=args.max_frames,
     )
 
@@ -151,7 +153,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the outputs. Each but --no-display and --stats is named like its row of SINKS."""
+    """Add the options of the outputs. Each but --no-display, --stats and --blur is named like its row of SINKS."""
     parser.add_argument("--no-display", action="store_true", help="show no window")
     parser.add_argument("--record", metavar="OUT", help="annotated video, or a folder if the source is pictures")
     parser.add_argument(
@@ -160,6 +162,10 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="JSON lines, one a frame; CSV, one row a face, if the name ends in .csv; may be repeated",
     )
+    parser.add_argument(
+        "--serve", metavar="[HOST:]PORT", help="live page for browsers; beyond this machine with a token: 0.0.0.0:8000"
+    )
+    parser.add_argument("--blur", action="store_true", help="hide the faces in every picture that is shown or written")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
 
 

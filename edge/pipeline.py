@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+from edge.blur import FaceHider
 from edge.calibrator import Calibrator
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
@@ -98,10 +99,13 @@ class Pipeline:
         return EmotionProbabilities(zip(self.classifier.card.labels, probabilities.tolist(), strict=True))
 
 
-def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> None:
+def loop(
+    frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink], hider: FaceHider | None = None
+) -> None:
     """Process every frame and write it to every sink, until the source ends.
 
-    A frame of a lost camera goes to the sinks without being read or measured.
+    A frame of a lost camera goes to the sinks without being read or measured. A `hider` hides the faces of the pictures
+    that the sinks get.
     """
     meter = pipeline.meter
     draws = any(sink.needs_picture for sink in sinks)
@@ -112,9 +116,11 @@ def loop(frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink]) -> 
         if frame is None:
             return
         if frame.error:
+            frame = hider.hide(frame, []) if hider else frame
             _write(sinks, replace(frame, image=annotate_error(frame.image, frame.error)) if draws else frame, [])
             continue
         readings = pipeline.step(frame)
+        frame = hider.hide(frame, readings) if hider else frame
         if draws:
             with meter.stage("draw"):
                 frame = replace(frame, image=_annotated(frame, readings, pipeline))

@@ -26,6 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge.auto_model import OpenModel, open_model
+from edge.blur import FaceHider
 from edge.calibrator import open_calibrator
 from edge.classifier import Classifier
 from edge.detector import open_detector, set_cores
@@ -35,6 +36,7 @@ from edge.host import resident_mb
 from edge.meter import Meter
 from edge.options import RunOptions, check_outputs, parse_args
 from edge.pipeline import Pipeline, loop
+from edge.reader import EmotionReader
 from edge.sink import Output, is_watched, open_sinks, poll
 from edge.sinks.base import Sink
 from edge.sinks.window import window_unavailable
@@ -73,14 +75,22 @@ def run(options: RunOptions) -> int:
             _report(options, message)
         if pipeline.calibrator.is_counting:
             _report(options, f"hold a neutral face for {options.neutral} seconds")
-        sinks = open_sinks(outputs, source, model.backend.card.labels, pipeline.calibrator.start)
+        sinks = open_sinks(
+            outputs,
+            source,
+            model.backend.card.labels,
+            pipeline.calibrator.start,
+            lambda: EmotionReader(model.path, options.detector, options.detector_model).read,
+            options.blur,
+        )
         source.idle = lambda: poll(sinks)
         _report(options, f"face detector: {pipeline.detector.name}, model: {model.path.name}")
         try:
             with contextlib.ExitStack() as stack:
                 for sink in sinks:
                     stack.enter_context(sink)
-                loop(_first(options.max_frames, paced(source) if watched else source), pipeline, sinks)
+                frames = _first(options.max_frames, paced(source) if watched else source)
+                loop(frames, pipeline, sinks, FaceHider() if options.blur else None)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
             _save_neutral(options, pipeline)
             if pipeline.meter.frames:
@@ -110,7 +120,8 @@ def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
         return [Output("window"), *outputs], None
     if options.writes_to_stdout:
         return outputs, None
-    if options.source == "demo" and options.display and not any(output.name == "record" for output in outputs):
+    has_pictures = any(output.name in ("record", "serve") for output in outputs)
+    if options.source == "demo" and options.display and not has_pictures:
         outputs.append(Output("record", DEMO_RECORDING))  # something to look at
     recordings = [f", recording to {output.target}" for output in outputs if output.name == "record"]
     return [Output("console"), *outputs], f"{no_window}: printing readings{''.join(recordings)}"

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from edge.values import Frame, Reading
+from edge.values import Frame, Image, Reading
+
+ReadPicture: TypeAlias = Callable[[Image], Sequence[Reading]]  # uint8 [height, width, 3] BGR; see EmotionReader.read
 
 
 class Delivery(enum.Enum):
@@ -32,6 +34,8 @@ class SinkContext:
     source_folder: Path | None  # of the pictures
     stop: threading.Event  # set it to end the run
     calibrate: Callable[[], None] = lambda: None  # starts the countdown of a neutral face
+    open_reader: Callable[[], ReadPicture] | None = None  # opens a reader of single pictures, apart from the loop's
+    hides_faces: bool = False  # in every picture; see edge.blur
 
 
 class Sink(Protocol):

@@ -1,0 +1,152 @@
+"""Hand the newest frame from the loop's side to the viewers, and remember the last minutes.
+
+The sink's thread publishes, the server's event loop waits. A viewer that is late skips to the newest frame. A picture
+is encoded once for all viewers, by the sink's thread, and only while somebody watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from edge.errors import OutputError
+from edge.meter import Meter
+from edge.opencv import cv2
+from edge.sinks.events import event
+from edge.values import Frame, Reading
+
+JPEG_QUALITY = 80
+MAX_SIDE = 1920  # pixels of a picture's longer side: more is slow to encode and to send
+HISTORY_S = 180
+SAMPLE_S = 1.0  # between two entries of the history
+MAX_SAMPLED_FACES = 8
+HEARTBEAT_S = 1.0  # after which waiting viewers look around even without a new frame
+
+
+class Shot:
+    """Hold one frame with its readings, and encode both at their first use."""
+
+    def __init__(self, number: int, frame: Frame, state: dict[str, Any]) -> None:
+        self.number = number
+        self.frame = frame
+        self.state = state
+        self.published_s = time.monotonic()
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """Return the picture as JPEG."""
+        image = self.frame.image
+        scale = MAX_SIDE / max(image.shape[:2])
+        if scale < 1:
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        encoded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        if not encoded:
+            raise OutputError(f"cannot encode a picture of {image.shape[1]}x{image.shape[0]} as JPEG")
+        return bytes(data)
+
+    @cached_property
+    def text(self) -> str:
+        """Return the state as JSON."""
+        return json.dumps(self.state)
+
+
+class Hub:
+    """Keep the newest shot, the counts of the run and the history, and wake the viewers."""
+
+    def __init__(self) -> None:
+        self.newest: Shot | None = None
+        self.closed = False
+        self.frames = 0
+        self.outages = 0
+        self.readings: Counter[str] = Counter()  # by label
+        self.viewers: Counter[str] = Counter()  # by kind of stream
+        self._meter = Meter()
+        self._history: deque[tuple[float, dict[str, Any]]] = deque(maxlen=round(HISTORY_S / SAMPLE_S))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+
+    def publish(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        """Make a frame the newest one. To be called by one thread."""
+        last = self.newest
+        self.outages += bool(frame.error) and not (last and last.frame.error)
+        if not frame.error:
+            self.frames += 1
+            self.readings.update(reading.emotion for reading in readings)
+            self._meter.frame()
+        shot = Shot(last.number + 1 if last else 0, frame, self._state(frame, readings))
+        if self.viewers["stream"]:
+            _ = shot.jpeg
+        self.newest = shot
+        self._remember(shot)
+        self._wake()
+
+    def _state(self, frame: Frame, readings: Sequence[Reading]) -> dict[str, Any]:
+        """Return the event of the frame with the state of the camera, the rate, and the frame's age in ms."""
+        height, width = frame.image.shape[:2]
+        return {
+            **event(frame, readings),
+            "camera": "lost" if frame.error else "live",
+            "fps": 0.0 if frame.error else round(self._meter.fps_now, 1),
+            "age_ms": round(1000 * (time.monotonic() - frame.captured_s), 1),
+            "picture": [width, height],
+        }
+
+    def _remember(self, shot: Shot) -> None:
+        if self._history and shot.published_s - self._history[-1][0] < SAMPLE_S:
+            return
+        faces = [[face["id"], face["emotion"], face["confidence"]] for face in shot.state["faces"]]
+        self._history.append((shot.published_s, {"camera": shot.state["camera"], "faces": faces[:MAX_SAMPLED_FACES]}))
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return one entry a second, oldest first: seconds ago, the camera's state, and id, label and confidence."""
+        now_s = time.monotonic()
+        return [{"ago": round(now_s - time_s, 1), **sample} for time_s, sample in list(self._history)]
+
+    @property
+    def silence_s(self) -> float | None:
+        """Return the seconds since the newest frame, None before the first one."""
+        return None if self.newest is None else time.monotonic() - self.newest.published_s
+
+    @contextlib.contextmanager
+    def viewing(self, kind: str) -> Iterator[None]:
+        """Count a viewer of a stream."""
+        self.viewers[kind] += 1
+        try:
+            yield
+        finally:
+            self.viewers[kind] -= 1
+
+    def attach(self) -> None:
+        """Wake viewers in the event loop that runs this, also without a frame, so that they notice the end."""
+        self._loop = asyncio.get_running_loop()
+        self._beat()
+
+    def _beat(self) -> None:
+        self._turn()
+        if self._loop and not self.closed:
+            self._loop.call_later(HEARTBEAT_S, self._beat)
+
+    async def change(self) -> None:
+        """Wait for a new frame, at most HEARTBEAT_S."""
+        await self._changed.wait()
+
+    def close(self) -> None:
+        """End all streams."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._loop:
+            with contextlib.suppress(RuntimeError):  # the event loop has ended
+                self._loop.call_soon_threadsafe(self._turn)
+
+    def _turn(self) -> None:
+        changed = self._changed
+        self._changed = asyncio.Event()
+        changed.set()
