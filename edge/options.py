@@ -17,6 +17,7 @@ from edge.files import check_writable
 from edge.neutral import PROFILE_SUFFIX
 from edge.sink import SINKS, Output
 from edge.sinks.events import check_text_file
+from edge.sinks.thinning import Thinning
 from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.base import CameraSettings
 
@@ -50,6 +51,7 @@ class RunOptions:
     threads: int | None
     display: bool
     outputs: tuple[Output, ...]
+    thinning: Thinning  # of the events
     stats: Path | None
     blur: bool
     max_frames: int | None
@@ -68,6 +70,8 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         parser.error(_unrecognized(unknown[0], args.positional_source))
     if args.positional_source is not None and args.source is not None:
         parser.error(f"expected one source, found {args.positional_source} and --source {args.source}")
+    if (args.every or args.on_change) and not args.events:
+        parser.error("expected --events with --every and --on-change, found none; add --events FILE")
     return RunOptions(
         source=args.source or args.positional_source or DEFAULT_SOURCE,
         camera=CameraSettings(args.resolution, args.fps, args.fourcc),
@@ -83,6 +87,7 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         threads=args.threads,
         display=not args.no_display,
         outputs=tuple(_outputs(args)),
+        thinning=Thinning(args.every, args.on_change),
         stats=args.stats,
         blur=args.blur,
         max_frames=args.max_frames,
@@ -166,6 +171,10 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--serve", metavar="[HOST:]PORT", help="live page for browsers; beyond this machine with a token: 0.0.0.0:8000"
     )
     parser.add_argument("--blur", action="store_true", help="hide the faces in every picture that is shown or written")
+    parser.add_argument("--report", metavar="FILE", help="at the end, a page (.html) or table (.csv) of what was seen")
+    parser.add_argument("--report-pictures", metavar="FILE", help="the same with pictures of the strongest moments")
+    parser.add_argument("--every", type=positive, metavar="SECONDS", help="events: a line in so many seconds")
+    parser.add_argument("--on-change", action="store_true", help="events: a line when a face or its emotion changes")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
 
 

@@ -38,7 +38,7 @@ from edge.options import RunOptions, check_outputs, parse_args
 from edge.pipeline import Pipeline, loop
 from edge.reader import EmotionReader
 from edge.sink import Output, is_watched, open_sinks, poll
-from edge.sinks.base import Sink
+from edge.sinks.base import Sink, SinkContext
 from edge.sinks.window import window_unavailable
 from edge.source import open_source, paced
 from edge.sources.base import Source
@@ -75,14 +75,7 @@ def run(options: RunOptions) -> int:
             _report(options, message)
         if pipeline.calibrator.is_counting:
             _report(options, f"hold a neutral face for {options.neutral} seconds")
-        sinks = open_sinks(
-            outputs,
-            source,
-            model.backend.card.labels,
-            pipeline.calibrator.start,
-            lambda: EmotionReader(model.path, options.detector, options.detector_model).read,
-            options.blur,
-        )
+        sinks = open_sinks(outputs, _describe_run(options, model, source, pipeline))
         source.idle = lambda: poll(sinks)
         _report(options, f"face detector: {pipeline.detector.name}, model: {model.path.name}")
         try:
@@ -96,6 +89,21 @@ def run(options: RunOptions) -> int:
             if pipeline.meter.frames:
                 _finish(options, statistics(options, model, source, pipeline, sinks))
     return 2 if source.skipped else 0
+
+
+def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipeline: Pipeline) -> SinkContext:
+    return SinkContext(
+        labels=model.backend.card.labels,
+        fps=source.fps,
+        live=source.live,
+        independent=source.independent,
+        source_folder=source.folder,
+        stop=source.stop,
+        calibrate=pipeline.calibrator.start,
+        open_reader=lambda: EmotionReader(model.path, options.detector, options.detector_model).read,
+        hides_faces=options.blur,
+        thinning=options.thinning,
+    )
 
 
 def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edge.sinks.background import Background
-from edge.sinks.base import Delivery, ReadPicture, Sink, SinkContext
-from edge.sources.base import Source
+from edge.sinks.base import Delivery, Sink, SinkContext
 
 SINKS = {  # name of the option -> class; the window and the console have none, they are the defaults
     "window": "edge.sinks.window:Window",
     "console": "edge.sinks.console:Console",
     "record": "edge.sinks.recording:Recording",
     "events": "edge.sinks.events:Events",
+    "report": "edge.sinks.report:Report",
+    "report-pictures": "edge.sinks.report:ReportWithPictures",
     "serve": "edge.sinks.serve:Serve",
 }
 
@@ -28,32 +29,10 @@ class Output:
     target: str = ""
 
 
-def open_sinks(
-    outputs: Sequence[Output],
-    source: Source,
-    labels: tuple[str, ...],
-    calibrate: Callable[[], None] = lambda: None,
-    open_reader: Callable[[], ReadPicture] | None = None,
-    hides_faces: bool = False,
-) -> list[Sink]:
-    """Make the sinks for a source; each opens its target when it is entered. Raises UsageError or OutputError.
-
-    `labels` are the model's, in the order of its outputs; `calibrate` starts the countdown of a neutral face;
-    `open_reader` opens a reader of single pictures; `hides_faces` says whether pictures come with hidden faces.
-    """
-    context = SinkContext(
-        labels,
-        source.fps,
-        source.live,
-        source.independent,
-        source.folder,
-        source.stop,
-        calibrate,
-        open_reader,
-        hides_faces,
-    )
+def open_sinks(outputs: Sequence[Output], context: SinkContext) -> list[Sink]:
+    """Make the sinks of a run; each opens its target when it is entered. Raises UsageError or OutputError."""
     sinks: list[Sink] = [_sink_class(output.name)(output.target, context) for output in outputs]
-    return [sink if sink.delivery is Delivery.MAIN_THREAD else Background(sink, source.live) for sink in sinks]
+    return [sink if sink.delivery is Delivery.MAIN_THREAD else Background(sink, context.live) for sink in sinks]
 
 
 def is_watched(outputs: Sequence[Output]) -> bool:

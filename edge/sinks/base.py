@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
+from edge.sinks.thinning import EVERY_FRAME, Thinning
 from edge.values import Frame, Image, Reading
 
 ReadPicture: TypeAlias = Callable[[Image], Sequence[Reading]]  # uint8 [height, width, 3] BGR; see EmotionReader.read
@@ -36,6 +37,7 @@ class SinkContext:
     calibrate: Callable[[], None] = lambda: None  # starts the countdown of a neutral face
     open_reader: Callable[[], ReadPicture] | None = None  # opens a reader of single pictures, apart from the loop's
     hides_faces: bool = False  # in every picture; see edge.blur
+    thinning: Thinning = EVERY_FRAME  # of the events: --every, --on-change
 
 
 class Sink(Protocol):

@@ -82,6 +82,7 @@ class Events(Sink):
         self.name = STANDARD_OUTPUT if target == "-" else target
         self._target = target
         self._labels = context.labels
+        self._keeps = context.thinning.filter().keeps
         self._is_csv = target.lower().endswith(".csv")
 
     def __enter__(self) -> Events:
@@ -96,6 +97,8 @@ class Events(Sink):
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
+        if not self._keeps(frame, readings):
+            return
         if self._is_csv:
             self._write(_csv(csv_rows(frame, readings, self._labels)))
         else:
