@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
+
+if __name__ == "__main__":
+    from edge.start import command
+
+    command()
+
+import importlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import metadata
@@ -50,7 +56,3 @@ def _check_spelling(text: str) -> None:
     matches = get_close_matches(text, [*COMMANDS, *NAMED_SOURCES], n=1)
     if matches:
         raise UsageError(f"expected a command or a source, found {text!r}; did you mean {matches[0]}?")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

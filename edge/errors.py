@@ -15,6 +15,7 @@ Exceptions of other libraries are translated into one of these where they occur.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -77,6 +78,9 @@ def exit_status(command: Callable[[], int]) -> int:
         message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         print(f"error: {printable(message)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except MemoryError:
+        print("error: this machine has not enough free memory for it", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return 128 + int(interrupt.args[0] if interrupt.args else signal.SIGINT)

@@ -1,46 +1,89 @@
-"""Hold back what native libraries write to the terminal, and show it if something fails."""
+"""Hold back what native libraries write to the terminal, and show it if something fails.
+
+Native libraries bypass sys.stdout and sys.stderr, so the file descriptors themselves are redirected. This affects all
+threads of the process.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from typing import IO
 
 from edge.errors import EmotionError
+
+# What libjpeg and libpng write while OpenCV decodes; they have no other way to report.
+NATIVE_LINE = re.compile(rb"libpng |(Corrupt|Premature|Inconsistent|Invalid|Unsupported|Unknown|Warning: unknown) ")
+_one_at_a_time = threading.RLock()  # a second thread would save the temporary file as if it were the terminal
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back the output to file descriptors 1 and 2; replay it on stderr if an unexpected exception is raised.
-
-    Native libraries bypass sys.stdout and sys.stderr, so the descriptors themselves are redirected. This affects all
-    threads of the process.
-    """
-    _flush()
-    saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
-    with tempfile.TemporaryFile() as output:
-        for descriptor in saved:
-            os.dup2(output.fileno(), descriptor)
-        unexpected = False
+    """Hold back the output to file descriptors 1 and 2; replay it on stderr if an unexpected exception is raised."""
+    with _held(1, 2) as output:
         try:
             yield
         except (EmotionError, KeyboardInterrupt):  # the one line of the error is enough
+            output.truncate(0)
             raise
-        except BaseException:
-            unexpected = True
-            raise
+        output.truncate(0)
+
+
+@contextlib.contextmanager
+def native_lines() -> Iterator[list[str]]:
+    """Hold back what libjpeg and libpng write to stderr; when the context ends, the list holds their lines.
+
+    Lines of others, as another thread's messages, reach stderr then.
+    """
+    lines: list[str] = []
+    with _held(2) as output:
+        try:
+            yield lines
+        finally:
+            _flush()
+            output.seek(0)
+            written = output.read().splitlines(keepends=True)
+            lines += [line.decode(errors="replace").strip() for line in written if NATIVE_LINE.match(line)]
+            output.seek(0)
+            output.truncate()
+            output.writelines(line for line in written if not NATIVE_LINE.match(line))
+
+
+@contextlib.contextmanager
+def _held(*descriptors: int) -> Iterator[IO[bytes]]:
+    """Send these file descriptors to a temporary file; what it holds at the end is written to stderr."""
+    with _one_at_a_time, _temporary_file() as output:
+        _flush()
+        saved = {}
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError):  # a service may run without
+                saved[descriptor] = os.dup(descriptor)
+                os.dup2(output.fileno(), descriptor)
+        try:
+            yield output
         finally:
             _flush()
             for descriptor, copy in saved.items():
                 os.dup2(copy, descriptor)
                 os.close(copy)
-            if unexpected:
-                output.seek(0)
-                sys.stderr.write(output.read().decode(errors="replace"))
+            output.seek(0)
+            rest = output.read()
+            if rest and sys.stderr:
+                sys.stderr.write(rest.decode(errors="replace"))
+
+
+def _temporary_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):  # needs no folder for temporary files
+        return os.fdopen(os.memfd_create("output"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            stream.flush()

@@ -15,12 +15,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-if __name__ == "__main__" and not __package__:  # `python edge/run.py` puts edge/ on the path in place of the project
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+if __name__ == "__main__":
+    if not __package__:  # `python edge/run.py` puts edge/ on the path in place of the project
+        sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from edge.start import command
+
+    command()
 
 import contextlib
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,6 +44,7 @@ from edge.sinks.base import Sink, SinkContext
 from edge.sinks.window import window_unavailable
 from edge.source import open_source, paced
 from edge.sources.base import Source
+from edge.stopping import stop_on_signals
 from edge.values import Frame
 
 DEMO_RECORDING = "demo.mp4"
@@ -83,7 +86,7 @@ def run(options: RunOptions) -> int:
                 for sink in sinks:
                     stack.enter_context(sink)
                 frames = _first(options.max_frames, paced(source) if watched else source)
-                loop(frames, pipeline, sinks, FaceHider() if options.blur else None)
+                loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
             _save_neutral(options, pipeline)
             if pipeline.meter.frames:
@@ -103,6 +106,7 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
         open_reader=lambda: EmotionReader(model.path, options.detector, options.detector_model).read,
         hides_faces=options.blur,
         thinning=options.thinning,
+        skip=source.skip,
     )
 
 
@@ -135,22 +139,6 @@ def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
     return [Output("console"), *outputs], f"{no_window}: printing readings{''.join(recordings)}"
 
 
-@contextlib.contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on Ctrl-C and SIGTERM, so that the loop ends in order; a second Ctrl-C ends it at once."""
-
-    def request_stop(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    previous = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
 def _first(count: int | None, frames: Iterable[Frame]) -> Iterator[Frame]:
     """Yield frames until there were `count` pictures; frames of a lost camera do not count."""
     pictures = 0
@@ -179,7 +167,9 @@ def statistics(
 
 
 def _finish(options: RunOptions, stats: dict[str, Any]) -> None:
-    """Report the statistics in one line and write them to the file of --stats."""
+    """Write the statistics to the file of --stats and report them in one line."""
+    if options.stats is not None:
+        write_json(options.stats, stats)
     outage = stats.get("lost", {"times": 0})
     notes = [f"{stats['dropped']} dropped"]
     notes += [f"{stats['skipped']} skipped"] if stats["skipped"] else []
@@ -192,8 +182,6 @@ def _finish(options: RunOptions, stats: dict[str, Any]) -> None:
         f"{stats['frames']} frames in {stats['seconds']:.1f} s: {stats['fps']:.1f} FPS, {', '.join(notes)}"
         f"  median ms: {stages}",
     )
-    if options.stats is not None:
-        write_json(options.stats, stats)
 
 
 def _save_neutral(options: RunOptions, pipeline: Pipeline) -> None:
@@ -210,9 +198,3 @@ def _save_neutral(options: RunOptions, pipeline: Pipeline) -> None:
 def _report(options: RunOptions, line: str) -> None:
     """Print a line for people, not among the events on standard output."""
     print(line, file=sys.stderr if options.writes_to_stdout else sys.stdout, flush=True)
-
-
-if __name__ == "__main__":
-    from edge.__main__ import main as command
-
-    raise SystemExit(command())

@@ -32,7 +32,10 @@ class Output:
 def open_sinks(outputs: Sequence[Output], context: SinkContext) -> list[Sink]:
     """Make the sinks of a run; each opens its target when it is entered. Raises UsageError or OutputError."""
     sinks: list[Sink] = [_sink_class(output.name)(output.target, context) for output in outputs]
-    return [sink if sink.delivery is Delivery.MAIN_THREAD else Background(sink, context.live) for sink in sinks]
+    return [
+        sink if sink.delivery is Delivery.MAIN_THREAD else Background(sink, context.live, context.stop)
+        for sink in sinks
+    ]
 
 
 def is_watched(outputs: Sequence[Output]) -> bool:

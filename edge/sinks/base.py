@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
+from edge.errors import EmotionError
 from edge.sinks.thinning import EVERY_FRAME, Thinning
+from edge.stopping import Stop
 from edge.values import Frame, Image, Reading
 
 ReadPicture: TypeAlias = Callable[[Image], Sequence[Reading]]  # uint8 [height, width, 3] BGR; see EmotionReader.read
@@ -33,7 +34,7 @@ class SinkContext:
     live: bool  # a camera or stream, which does not wait for slow sinks
     independent: bool  # the source is pictures; Frame.name is a picture's file name
     source_folder: Path | None  # of the pictures
-    stop: threading.Event  # set it to end the run
+    stop: Stop  # set it to end the run
     calibrate: Callable[[], None] = lambda: None  # starts the countdown of a neutral face
     open_reader: Callable[[], ReadPicture] | None = None  # opens a reader of single pictures, apart from the loop's
     hides_faces: bool = False  # in every picture; see edge.blur

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import IO
 
 from edge.sinks.base import Sink, SinkContext
+from edge.sinks.outlet import STANDARD_OUTPUT, Outlet
+from edge.untrusted import printable, utf8
 from edge.values import Frame, Reading
 
-STANDARD_OUTPUT = "standard output"
 MAX_REMEMBERED_FACES = 100
-
-
-def open_standard_output() -> IO[str]:
-    """Open standard output as a separate file: a thread stuck in writing must not hold the lock of sys.stdout."""
-    sys.stdout.flush()
-    return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="")
 
 
 class Console(Sink):
@@ -30,20 +23,20 @@ class Console(Sink):
     def __init__(self, target: str, context: SinkContext) -> None:
         self._emotions: dict[int, str] = {}  # face id -> emotion printed last
         self._lost_since_s: float | None = None  # in the source's time
+        self._outlet = Outlet("-", context.stop, _terminal_encoding())
 
     def __enter__(self) -> Console:
-        self._file = open_standard_output()
+        self._outlet.open()
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         lines = self._picture(frame, readings) if frame.name else self._changes(frame, readings)
         for line in lines:
-            self._file.write(line + "\n")
-        self._file.flush()
+            self._outlet.write(line + "\n")
 
     def _picture(self, frame: Frame, readings: Sequence[Reading]) -> Iterator[str]:
         emotions = ", ".join(f"{reading.emotion} {reading.confidence:.0%}" for reading in readings)
-        yield f"{frame.name}: {emotions or 'no face'}"
+        yield f"{printable(utf8(frame.name or ''))}: {emotions or 'no face'}"
 
     def _changes(self, frame: Frame, readings: Sequence[Reading]) -> Iterator[str]:
         yield from self._camera(frame)
@@ -64,5 +57,9 @@ class Console(Sink):
             self._lost_since_s = None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with contextlib.suppress(OSError):  # a failed flush was already reported by write
-            self._file.close()
+        self._outlet.close()
+
+
+def _terminal_encoding() -> str:
+    """Return the encoding of the terminal or, if standard output is none, the one that Python chose."""
+    return os.device_encoding(1) or getattr(sys.stdout, "encoding", None) or "utf-8"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +14,13 @@ from typing import Any
 from edge.backend import BACKENDS
 from edge.errors import OutputError, UsageError
 from edge.sinks.base import Sink, SinkContext
-from edge.sinks.console import STANDARD_OUTPUT, open_standard_output
-from edge.sinks.video import CODECS
+from edge.sinks.outlet import Outlet
 from edge.sources.pictures import PICTURE_SUFFIXES
+from edge.untrusted import utf8
 from edge.values import Frame, Reading
 
-INPUT_SUFFIXES = {*PICTURE_SUFFIXES, *CODECS, *BACKENDS}
+VIDEO_SUFFIXES = {".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv"}
+INPUT_SUFFIXES = {*PICTURE_SUFFIXES, *VIDEO_SUFFIXES, *BACKENDS, ".keras"}
 FACE_COLUMNS = ("id", "x", "y", "width", "height", "score", "emotion", "confidence")
 
 
@@ -34,7 +36,7 @@ def event(frame: Frame, readings: Sequence[Reading]) -> dict[str, Any]:
     `file` is set for pictures, `calibrated` for faces that were corrected by their neutral face. While the camera is
     lost, `trouble` is set and `faces` is empty.
     """
-    file = {"file": frame.name} if frame.name else {}
+    file = {"file": utf8(frame.name)} if frame.name else {}
     trouble = {"trouble": frame.error} if frame.error else {}
     faces = [_face(reading) for reading in readings]
     return {"frame": frame.index, "time": round(frame.time_s, 4), **file, "faces": faces, **trouble}
@@ -64,50 +66,50 @@ def csv_rows(frame: Frame, readings: Sequence[Reading], labels: Sequence[str]) -
     faces = [
         [face["id"], *face["box"], face["score"], face["emotion"], face["confidence"]]
         + [face["probabilities"].get(label) for label in labels]
-        + [frame.name, frame.error, face.get("calibrated")]
+        + [values.get("file"), frame.error, face.get("calibrated")]
         for face in values["faces"]
     ]
-    no_face = [*[None] * (len(FACE_COLUMNS) + len(labels)), frame.name, frame.error, None]
+    no_face = [*[None] * (len(FACE_COLUMNS) + len(labels)), values.get("file"), frame.error, None]
     return [[values["frame"], values["time"], *face] for face in faces or [no_face]]
 
 
 class Events(Sink):
-    """Write one line for each frame to a file or, with `-`, to standard output; flush after each frame.
+    """Write one line for each frame to a file, a pipe or, with `-`, to standard output, as soon as it is read.
 
-    The lines are JSON, or CSV with one row for each face if the file's name ends in .csv.
+    The lines are JSON, or CSV with one row for each face if the file's name ends in .csv. An existing file is replaced
+    when the first frame was read: a start that fails leaves it as it is.
     """
 
     def __init__(self, target: str, context: SinkContext) -> None:
         check_text_file("--events", Path(target))
-        self.name = STANDARD_OUTPUT if target == "-" else target
+        self._outlet = Outlet(target, context.stop)
+        self.name = self._outlet.name
         self._target = target
         self._labels = context.labels
         self._keeps = context.thinning.filter().keeps
-        self._is_csv = target.lower().endswith(".csv")
+        self._header = _csv([csv_header(context.labels)]) if target.lower().endswith(".csv") else None
 
     def __enter__(self) -> Events:
+        if self._target == "-" and sys.__stdout__ is None:
+            raise OutputError("cannot write events to standard output: it is closed; choose a file")
         try:
-            self._file = (
-                open_standard_output() if self._target == "-" else Path(self._target).open("w", encoding="utf-8")
-            )
+            self._outlet.open()
         except OSError as error:
             raise OutputError(f"cannot write {self._target}: {error.strerror}; choose another place") from error
-        if self._is_csv:
-            self._write(_csv([csv_header(self._labels)]))
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         if not self._keeps(frame, readings):
             return
-        if self._is_csv:
-            self._write(_csv(csv_rows(frame, readings, self._labels)))
-        else:
+        if self._header is None:
             self._write(json.dumps(event(frame, readings)) + "\n")
+        else:
+            self._write(_csv(csv_rows(frame, readings, self._labels)))
 
     def _write(self, text: str) -> None:
+        header = "" if self._outlet.has_started else self._header or ""
         try:
-            self._file.write(text)
-            self._file.flush()
+            self._outlet.write(header + text)
         except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
             raise
         except OSError as error:
@@ -115,10 +117,10 @@ class Events(Sink):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
-            self._file.close()  # flushes once more
-        except OSError as failure:
-            if kind is None:
-                raise OutputError(f"cannot write events to {self.name}: {failure.strerror}") from failure
+            if kind is None and not self._outlet.has_started:  # a run without frames: the events of an older one go
+                self._write("")
+        finally:
+            self._outlet.close()
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:

@@ -71,7 +71,7 @@ class Source:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.stop = threading.Event()  # ends the frames; may be set from any thread or signal handler
+        self.stop = Stop()  # ends the frames; may be set from any thread or signal handler
 
     @staticmethod
     def accepts(text: str) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.sinks.base import Delivery, Sink, SinkContext
+from edge.stopping import Stop
 from edge.values import Box, EmotionProbabilities, Face, Frame, Reading
 
 BOX = Box(20, 30, 60, 60)
@@ -34,9 +35,9 @@ def make_lost_frame(index: int = 0, time_s: float = 0.0) -> Frame:
     return replace(make_frame(index, time_s), error=OUTAGE)
 
 
-def make_context(independent: bool = False, fps: float = 25.0, stop: threading.Event | None = None) -> SinkContext:
+def make_context(independent: bool = False, fps: float = 25.0, stop: Stop | None = None) -> SinkContext:
     """Return the context of a recording."""
-    return SinkContext(EMOTIONS, fps, False, independent, None, stop or threading.Event())
+    return SinkContext(EMOTIONS, fps, False, independent, None, stop or Stop())
 
 
 def count_frames(path: Path) -> int:

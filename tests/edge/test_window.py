@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from edge.opencv import cv2
 from edge.sinks import window
+from edge.stopping import Stop
 from tests.edge.samples import make_context, make_frame
 
 
@@ -38,7 +38,7 @@ def test_q_escape_and_closing_the_window_stop_the_run(
 ) -> None:
     press(monkeypatch, lambda _: key)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: visible)
-    stop = threading.Event()
+    stop = Stop()
     with window.Window("", make_context(stop=stop)) as sink:
         sink.write(make_frame(), [])
         sink.write(make_frame(1), [])
@@ -47,7 +47,7 @@ def test_q_escape_and_closing_the_window_stop_the_run(
 
 
 def test_a_picture_stays_until_a_key_or_a_signal(images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
-    stop = threading.Event()
+    stop = Stop()
     polls = []
 
     def no_key(_: int) -> int:
@@ -67,7 +67,7 @@ def test_s_saves_the_picture_on_the_screen(
 ) -> None:
     press(monkeypatch, lambda _: ord("s"))
     monkeypatch.chdir(tmp_path)
-    stop = threading.Event()
+    stop = Stop()
     with window.Window("", make_context(stop=stop)) as sink:
         sink.write(make_frame(), [])
     assert not stop.is_set()
