@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from edge.errors import EmotionError
+from edge.stopping import Stop
+from edge.untrusted import printable
 from edge.values import Frame, Image
 
 
@@ -64,7 +67,7 @@ class Source:
     independent = False  # pictures that have nothing to do with each other
     fps = 30.0  # of the recording; nominal for live sources
     dropped = 0  # frames replaced by a newer one before the loop was ready for them
-    skipped = 0  # pictures that could not be read
+    skipped = 0  # pictures that could not be read or recorded
     notice: str | None = None  # for the user, as a resolution that differs from the requested one
     folder: Path | None = None  # of pictures: the folder that their names are relative to
     idle: Callable[[], object] | None = None  # called about ten times a second while a live source waits for a frame
@@ -87,6 +90,11 @@ class Source:
             if self.stop.is_set():
                 return
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
+
+    def skip(self, error: EmotionError) -> None:
+        """Report on stderr why a picture is passed over, and count it; may be called from any thread."""
+        print(printable(f"skipped: {error}"), file=sys.stderr)
+        self.skipped += 1
 
     def stats(self) -> dict[str, Any]:
         """Return the source's values for --stats."""
