@@ -22,7 +22,7 @@ from edge.arguments import ArgumentParser, positive_share
 from edge.detector import DETECTORS, set_cores
 from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError, exit_status
-from edge.sources.pictures import read_picture
+from edge.picture import read_picture
 from edge.values import Image
 from train.progress import Advance, progress
 

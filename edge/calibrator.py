@@ -12,7 +12,7 @@ from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.errors import UsageError
 from edge.neutral import PROFILE_SUFFIX, NeutralProfile, log_probabilities, profile_of
-from edge.sources.pictures import read_picture
+from edge.picture import read_picture
 from edge.values import Probabilities
 
 AVERAGE_S = 180.0  # time constant of the average, from when on earlier outputs fade

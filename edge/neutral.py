@@ -16,8 +16,9 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
-from edge.errors import DataError, UsageError
+from edge.errors import DataError, SourceError, UsageError
 from edge.files import write_json
+from edge.opencv import translate_errors
 from edge.values import Image, Probabilities
 
 NEUTRAL = "neutral"
@@ -79,8 +80,12 @@ class NeutralProfile:
 
 
 def profile_of(image: Image, detector: Detector, classifier: Classifier, name: str = "") -> NeutralProfile:
-    """Return the profile of the largest face of a picture. Raises DataError where no face is found."""
-    faces = detector.detect(image)
+    """Return the profile of the largest face of a picture. Raises DataError where no face is found.
+
+    Raises SourceError if OpenCV cannot work on a picture of that size.
+    """
+    with translate_errors(SourceError, f"cannot find a face in {name or 'the picture'} with {detector.name}"):
+        faces = detector.detect(image)
     if not faces:
         raise DataError(f"expected a neutral face in {name or 'the picture'}, found no face; take another picture")
     return NeutralProfile.from_outputs(classifier.card.labels, [classifier.read_both_ways(image, faces[0].box)], name)

@@ -6,19 +6,25 @@ raises MissingExtra, which commands turn into one line.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import MissingExtra
+from edge.errors import EmotionError, MissingExtra
 
 # Its log lines would appear among those of this program; set these variables to see them.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+# A file of 200 kB can claim a picture of gigabytes: OpenCV reads this limit when it is imported.
+_LIMIT = os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", "100000000")
+MAX_PIXELS = int(_LIMIT) if _LIMIT.isdecimal() else 100_000_000
 
 # All install into one folder, cv2: two versions overwrite each other's files, and uninstalling one breaks the other.
 PACKAGES = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
@@ -77,4 +83,18 @@ if TYPE_CHECKING:
 else:
     cv2 = _LazyModule()
 
-__all__ = ["cv2", "load_opencv"]
+
+@contextlib.contextmanager
+def translate_errors(kind: type[EmotionError], problem: str) -> Iterator[None]:
+    """Raise what OpenCV raises, and a lack of memory, as `kind`: both come from pictures of extreme sizes.
+
+    `problem` is what cannot be done, as `cannot decode a.jpg`.
+    """
+    try:
+        yield
+    except (cv2.error, MemoryError) as error:
+        reason = getattr(error, "err", "") or "out of memory"
+        raise kind(f"{problem}: OpenCV {cv2.__version__} reports {' '.join(reason.split())}") from error
+
+
+__all__ = ["MAX_PIXELS", "cv2", "load_opencv", "translate_errors"]

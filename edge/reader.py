@@ -26,8 +26,8 @@ from edge.detector import open_detector
 from edge.errors import SourceError, UsageError
 from edge.meter import Meter
 from edge.neutral import PROFILE_SUFFIX, NeutralProfile, profile_of
+from edge.picture import read_picture
 from edge.pipeline import Pipeline
-from edge.sources.pictures import read_picture
 from edge.values import Frame, Image, Reading
 
 

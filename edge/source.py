@@ -38,6 +38,7 @@ def open_source(
     `realtime` plays a recording like a camera. Raises SourceError if there is no such source, UsageError if an option
     does not apply to it.
     """
+    text = _unquoted(text)
     device = next((device for device in DEVICES if device.accepts(text)), None)
     _check_settings(text, settings, device.supported_settings if device else ())
     if device:
@@ -50,6 +51,12 @@ def open_source(
     if recording.independent:
         raise UsageError(f"expected a video for --realtime, found pictures ({text}); leave it out")
     return Live(text, lambda: Playback(recording), finite=True)
+
+
+def _unquoted(text: str) -> str:
+    """Return the text without its single quotes, which cmd.exe, unlike other shells, passes on."""
+    quoted = len(text) > 2 and text[0] == text[-1] == "'" and not Path(text).exists()
+    return text[1:-1] if quoted else text
 
 
 def _check_settings(text: str, settings: CameraSettings, supported: tuple[str, ...]) -> None:

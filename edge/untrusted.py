@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from typing import Any
 
 MAX_JSON = 1_000_000  # bytes
@@ -20,6 +21,11 @@ def printable(text: str) -> str:
     escapes such as \x1b and \udce9; everything else stays.
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def utf8(name: str) -> str:
+    r"""Return a file's name as text that every UTF-8 writer accepts: a byte that is not UTF-8 becomes \xe9."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def parse_json(content: bytes | str) -> Any:

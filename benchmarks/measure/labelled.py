@@ -14,7 +14,7 @@ from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError
 from edge.labels import EMOTIONS
-from edge.sources.pictures import read_picture
+from edge.picture import read_picture
 from edge.values import Face, Image, Probabilities
 from train.forms import SYNONYMS
 from train.predict import label_indices

@@ -37,6 +37,7 @@ class SinkContext:
     stop: Stop  # set it to end the run
     calibrate: Callable[[], None] = lambda: None  # starts the countdown of a neutral face
     open_reader: Callable[[], ReadPicture] | None = None  # opens a reader of single pictures, apart from the loop's
+    skip: Callable[[EmotionError], None] = lambda _: None  # reports and counts a picture that cannot be recorded
     hides_faces: bool = False  # in every picture; see edge.blur
     thinning: Thinning = EVERY_FRAME  # of the events: --every, --on-change
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.errors import SourceError
 from edge.opencv import cv2
+from edge.picture import read_picture
 from edge.sources.base import Source
 from edge.values import Image
 
@@ -45,9 +45,7 @@ def demo_images(count: int) -> Iterator[Image]:
 
     Raises SourceError if the photograph is missing.
     """
-    photograph = cv2.imread(str(PHOTOGRAPH), cv2.IMREAD_COLOR)
-    if photograph is None:
-        raise SourceError(f"the demo's photograph {PHOTOGRAPH} is missing or damaged; reinstall the package")
+    photograph = read_picture(PHOTOGRAPH)
     for i in range(count):
         angle = 2 * math.pi * i / count
         zoom = 1.85 + 0.55 * math.sin(angle)  # output pixels a photograph pixel

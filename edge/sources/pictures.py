@@ -4,76 +4,115 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from glob import glob
+from collections.abc import Iterator, Sequence
+from glob import escape, glob
 from pathlib import Path
 
 from edge.errors import SourceError
-from edge.opencv import cv2
+from edge.picture import decode_picture, read_bytes, read_picture
+from edge.picture_header import HEAD, look, picture_format
 from edge.sources.base import Source
+from edge.untrusted import printable
 from edge.values import Image
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+# A file with such a name that holds no picture is a damaged one; any other that holds none is left out.
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+PICTURE_SUFFIXES |= {".avif", ".heic", ".heif", ".jp2", ".pgm", ".ppm"}
+VIDEO_SUFFIXES = {".mjpg", ".mjpeg"}  # the video begins as a JPEG does: its name alone tells
+SYSTEM_FILES = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # file managers leave them in every folder
+LISTED = 3  # files left out that are named; all are counted
 
 
 class Pictures(Source):
     """Read pictures in the order of their paths; their names are relative to their common folder.
 
-    Raises SourceError if there are none, or if the only one cannot be decoded.
+    What is a picture is decided by its content. Raises SourceError if there are none, or if the only one cannot be
+    decoded.
     """
 
     independent = True
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._files = sorted(file for file in _files(text) if _is_picture(file) and file.is_file())
+        paths = sorted(_paths(text))
+        self._files = [path for path in paths if _is_picture(path)]
+        self.notice = _left_out(text, [path for path in paths if not (_is_picture(path) or _is_system_file(path))])
         if not self._files:
-            raise SourceError(f"expected pictures ({' '.join(sorted(PICTURE_SUFFIXES))}) in {text}, found none")
+            raise SourceError(f"expected pictures in {text}, found none{(self.notice and f' ({self.notice})') or ''}")
         if len(self._files) == 1:
             read_picture(self._files[0])  # a damaged one is an error before there is any output
         self.folder = Path(os.path.commonpath([file.absolute().parent for file in self._files]))
 
     @staticmethod
     def accepts(text: str) -> bool:
-        """Return whether the text names a folder, a picture file, or a glob pattern."""
+        """Return whether the text names a folder, a picture, or a glob pattern. A GIF of its own is a video."""
         path = Path(text)
-        return path.is_dir() or _is_pattern(text) or (path.is_file() and _is_picture(path))
+        if path.is_dir() or _is_pattern(text):
+            return True
+        return _format(path) not in (None, "GIF") and path.suffix.lower() not in VIDEO_SUFFIXES
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
         """Yield each picture, uint8 [height, width, 3] BGR, with its name; report on stderr which were skipped."""
         for file in self._files:
             try:
-                image = read_picture(file)
+                data = read_bytes(file)
+                image = decode_picture(data, str(file))
             except SourceError as error:  # the others can still be read
-                print(f"skipped: {error}", file=sys.stderr)
-                self.skipped += 1
+                self.skip(error)
                 continue
+            header = look(data)
+            if header and header.has_more:
+                print(printable(f"{file} holds several pictures: its first is read"), file=sys.stderr)
             yield image, str(file.absolute().relative_to(self.folder or ""))
 
 
+def _format(path: Path) -> str | None:
+    """Return the format of a picture by its content, None for anything else."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return picture_format(file.read(HEAD))
+    except OSError:
+        return None
+
+
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES
+    """Return whether a file is a picture, sound or damaged."""
+    suffix = path.suffix.lower()
+    if _format(path) is not None:
+        return suffix not in VIDEO_SUFFIXES
+    return suffix in PICTURE_SUFFIXES and path.is_file() and not _is_system_file(path)
+
+
+def _is_system_file(path: Path) -> bool:
+    return path.name.lower() in SYSTEM_FILES or path.name.startswith("._")
+
+
+def _left_out(text: str, paths: Sequence[Path]) -> str | None:
+    """Return a line that names and counts the files that are no pictures, and the folders that are not entered."""
+    folders = [path for path in paths if path.is_dir()] if Path(text).is_dir() else []
+    files = [path.name for path in paths if not path.is_dir()]
+    parts = []
+    if files:
+        more = f" and {len(files) - LISTED} more" if len(files) > LISTED else ""
+        parts.append(f"{len(files)} that {'is no picture' if len(files) == 1 else 'are no pictures'}")
+        parts[-1] += f" ({', '.join(files[:LISTED])}{more})"
+    if folders:
+        parts.append(f"{len(folders)} folder{'s' if len(folders) > 1 else ''} (for all: '{Path(text) / '**'}')")
+    return printable(f"left out of {text}: {', '.join(parts)}") if parts else None
 
 
 def _is_pattern(text: str) -> bool:
     return any(wildcard in text for wildcard in "*?[") and not Path(text).exists()
 
 
-def _files(text: str) -> list[Path]:
+def _paths(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
         return list(path.iterdir())
     if _is_pattern(text):
-        return [Path(match) for match in glob(text, recursive=True)]  # noqa: PTH207 (Path.glob takes no absolute one)
+        folder = next(parent for parent in path.parents if parent.exists())  # its name may have brackets of its own
+        pattern = os.path.join(escape(str(folder)), path.relative_to(folder))  # noqa: PTH118
+        return [Path(match) for match in glob(pattern, recursive=True)]  # noqa: PTH207 (Path.glob takes no absolute one)
     return [path]
-
-
-def read_picture(file: Path) -> Image:
-    """Return a picture as uint8 [height, width, 3] BGR, upright by its EXIF orientation.
-
-    Grey pictures and those with transparency become BGR too. Raises SourceError if it cannot be decoded.
-    """
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SourceError(f"expected a picture, cannot decode {file}; remove it or fetch it again")
-    return image

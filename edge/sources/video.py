@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.errors import SourceError
+from edge.files import native_name
 from edge.opencv import cv2
 from edge.sources.base import Source
 from edge.values import Image
@@ -17,7 +18,8 @@ class Video(Source):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self._capture = cv2.VideoCapture(text)
+        with native_name(Path(text)) as name:
+            self._capture = cv2.VideoCapture(name)
         self._first = self._read() if self._capture.isOpened() else None
         if self._first is None:
             self._capture.release()

@@ -1,0 +1,136 @@
+"""Read and encode pictures: the only place that does, so that every command reads the same file alike.
+
+Files are read and written as bytes: OpenCV opens no name that is not UTF-8 and, on Windows, none outside its code page.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from edge.errors import EmotionError, MissingExtra, OutputError, SourceError
+from edge.opencv import MAX_PIXELS, cv2, translate_errors
+from edge.picture_header import Header, look
+from edge.quiet import native_lines
+from edge.values import Image
+
+CODECS = {"AVIF": ".avif", "GIF": ".gif"}  # formats that OpenCV's packages have read since 4.11 or 4.12
+# What libjpeg says of data that is gone. "2 extraneous bytes" is no damage: some cameras write them.
+DAMAGE = re.compile(r"premature end|bad Huffman code|instead of RST|\d{3,} extraneous bytes", re.IGNORECASE)
+
+
+def read_picture(file: Path) -> Image:
+    """Return a picture, uint8 [height, width, 3] BGR, upright by its EXIF orientation.
+
+    Grey pictures and those with transparency become BGR too; 16-bit ones have 8. Of an animation or several pages, it
+    is the first. Raises SourceError if the file cannot be read, is no picture, is damaged, or is too large.
+    """
+    return decode_picture(read_bytes(file), str(file))
+
+
+def read_bytes(file: Path) -> bytes:
+    """Return the contents of a file; raise SourceError if it cannot be read."""
+    try:
+        return file.read_bytes()
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or "out of memory"
+        raise SourceError(f"cannot read {file}: {reason}; check the file") from error
+
+
+def decode_picture(data: bytes, name: str, grey: bool = False) -> Image:
+    """Return the picture that a file's contents hold, as read_picture does; `grey` gives uint8 [height, width].
+
+    `name` is for messages. Raises SourceError.
+    """
+    header = look(data)
+    if header is None:
+        raise SourceError(f"expected a picture, cannot decode {name}; remove it or fetch it again")
+    if header.problem:
+        raise SourceError(f"expected a whole picture, but {name} is {header.problem}; fetch it again or remove it")
+    if header.size:
+        _check_size(header.size, name)
+    if _opencv_reads(header):
+        return _decode(data, header, name, grey)
+    image = _decode_with_pillow(data, header.format, name)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if grey else image
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    """Refuse a header that asks for too much memory, as a damaged or hostile one does."""
+    if size[0] * size[1] > MAX_PIXELS:
+        raise SourceError(
+            f"expected a picture of at most {MAX_PIXELS / 1e6:.0f} million pixels, but {name} has"
+            f" {size[0]} x {size[1]}; make it smaller"
+        )
+
+
+def _opencv_reads(header: Header) -> bool:
+    if header.format == "HEIC":  # there is no decoder; OpenCV's FFmpeg gives one tile of the picture
+        return False
+    is_animated_webp = header.format == "WebP" and header.has_more  # its decoder came with GIF's
+    codec = ".gif" if is_animated_webp else CODECS.get(header.format)
+    return codec is None or bool(cv2.haveImageWriter(f"x{codec}"))
+
+
+def _decode(data: bytes, header: Header, name: str, grey: bool) -> Image:
+    flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+    if header.format in ("WebP", "AVIF"):  # whether OpenCV turns these upright depends on its version
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    with native_lines() as lines, translate_errors(SourceError, f"cannot decode {name}"):
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if image is None:
+        raise SourceError(
+            f"cannot decode {name}: a damaged {header.format} picture, or a kind that OpenCV {cv2.__version__} does not"
+            " read; fetch it again, or convert it to PNG"
+        )
+    damage = next((line for line in lines if DAMAGE.search(line)), None)
+    if damage:
+        raise SourceError(f"expected a whole picture, but {name} is damaged ({damage}); fetch it again or remove it")
+    return _upright(image, header.orientation)
+
+
+def _upright(image: Image, orientation: int) -> Image:
+    """Return the picture turned and mirrored by an EXIF orientation, 1 to 8."""
+    if orientation >= 5:
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
+def _decode_with_pillow(data: bytes, kind: str, name: str) -> Image:
+    """Decode what OpenCV does not: HEIC and, by the older ones, AVIF, GIF and animated WebP."""
+    try:
+        import io
+
+        import pillow_heif
+        from PIL import Image as PillowImage
+        from PIL import ImageOps
+    except ImportError:
+        missing = MissingExtra("pillow-heif", "heic")
+        raise SourceError(f"cannot decode {name}, a picture in the format {kind}: {missing}") from None
+    pillow_heif.register_heif_opener()
+    try:
+        with PillowImage.open(io.BytesIO(data)) as picture:
+            _check_size(picture.size, name)
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except EmotionError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for damaged files
+        raise SourceError(f"expected a whole {kind} picture, cannot decode {name} ({error}); fetch it again") from error
+    return np.ascontiguousarray(np.asarray(upright, dtype=np.uint8)[:, :, ::-1])
+
+
+def encode_picture(image: Image, suffix: str) -> bytes:
+    """Return a picture as the contents of a file with this suffix. Raises OutputError if it does not fit the format."""
+    height, width = image.shape[:2]
+    problem = f"{width} x {height} pixels do not fit the format {suffix}"
+    with translate_errors(OutputError, problem):
+        is_encoded, data = cv2.imencode(suffix, image)
+    if not is_encoded:
+        raise OutputError(problem)
+    return data.tobytes()
