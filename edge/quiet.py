@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from edge.errors import EmotionError
@@ -20,6 +21,7 @@ from edge.errors import EmotionError
 # What libjpeg and libpng write while OpenCV decodes; they have no other way to report.
 NATIVE_LINE = re.compile(rb"libpng |(Corrupt|Premature|Inconsistent|Invalid|Unsupported|Unknown|Warning: unknown) ")
 _one_at_a_time = threading.RLock()  # a second thread would save the temporary file as if it were the terminal
+_unused: list[IO[bytes]] = []  # temporary files, since making one takes longer than decoding a face
 
 
 @contextlib.contextmanager
@@ -46,18 +48,19 @@ def native_lines() -> Iterator[list[str]]:
             yield lines
         finally:
             _flush()
-            output.seek(0)
-            written = output.read().splitlines(keepends=True)
-            lines += [line.decode(errors="replace").strip() for line in written if NATIVE_LINE.match(line)]
-            output.seek(0)
-            output.truncate()
-            output.writelines(line for line in written if not NATIVE_LINE.match(line))
+            written = _content(output).splitlines(keepends=True)
+            if written:
+                lines += [line.decode(errors="replace").strip() for line in written if NATIVE_LINE.match(line)]
+                output.truncate(0)
+                output.seek(0)
+                output.writelines(line for line in written if not NATIVE_LINE.match(line))
 
 
 @contextlib.contextmanager
 def _held(*descriptors: int) -> Iterator[IO[bytes]]:
     """Send these file descriptors to a temporary file; what it holds at the end is written to stderr."""
-    with _one_at_a_time, _temporary_file() as output:
+    with _one_at_a_time:
+        output = _unused.pop() if _unused else _temporary_file()
         _flush()
         saved = {}
         for descriptor in descriptors:
@@ -71,19 +74,30 @@ def _held(*descriptors: int) -> Iterator[IO[bytes]]:
             for descriptor, copy in saved.items():
                 os.dup2(copy, descriptor)
                 os.close(copy)
+            rest = _content(output)
+            output.truncate(0)
             output.seek(0)
-            rest = output.read()
+            _unused.append(output)
             if rest and sys.stderr:
                 sys.stderr.write(rest.decode(errors="replace"))
 
 
+def _content(output: IO[bytes]) -> bytes:
+    output.seek(0)
+    return output.read()
+
+
 def _temporary_file() -> IO[bytes]:
     if hasattr(os, "memfd_create"):  # needs no folder for temporary files
-        return os.fdopen(os.memfd_create("output"), "w+b")
-    return tempfile.TemporaryFile()
+        return os.fdopen(os.memfd_create("output"), "w+b", buffering=0)
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError:  # no folder takes one: nothing can be shown
+        return Path(os.devnull).open("w+b", buffering=0)
 
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream:
-            stream.flush()
+        with contextlib.suppress(OSError, ValueError):  # full, gone or closed: not the caller's business
+            if stream:
+                stream.flush()
