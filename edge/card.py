@@ -1,24 +1,27 @@
 """Define the model card: the metadata inside a model file that makes it self-contained.
 
-In a .tflite file the card is `card.json` in the zip archive appended to the flatbuffer, next to `labels.txt`. The
-standard TFLite metadata list both as associated files (see export.flatbuffer). In an .onnx file it is the entry `card`
-of metadata_props.
+A card comes from a file that anybody may have written: every value is checked before it is used. edge.model_file reads
+and writes the files.
 """
 
 from __future__ import annotations
 
 import json
-import zipfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ModelError
+from edge.untrusted import parse_json, printable
 
 MAX_SIZE = 1024  # pixels
-CARD_FILE = "card.json"
-LABELS_FILE = "labels.txt"
-ONNX_KEY = "card"
+MAX_MARGIN = 10
+MAX_MACS = 10**15
+MAX_LABELS = 1000
+MAX_LABEL = 40  # characters
+MAX_TEXT = 1000  # characters of any other text
+MAX_DEPTH = 8  # of dictionaries and lists inside each other
 TARGETS = ("votes", "labels")  # accuracies against different targets cannot be compared
 
 
@@ -38,46 +41,87 @@ class ModelCard:
     targets: str = "labels"  # of the training: a data set's labels, or annotators' votes; see TARGETS
     licence: str = ""
     keras_sha256: str = ""
+    graph_sha256: str = ""  # of the graph in the same file; see edge.model_file
+    face_probabilities: tuple[float, ...] = ()  # of the built-in face; see edge.self_check
     calibration: dict[str, Any] | None = None
     validation: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ModelError(f"expected a card with distinct labels, found {self.labels}")
-        if not isinstance(self.crop_margin, (int, float)) or not 0 <= self.crop_margin < 10:
-            raise ModelError(f"expected a crop margin from 0 to below 10, found {self.crop_margin!r}")
-        if min(self.input_size, self.face_size) < 1 or max(self.input_size, self.face_size) > MAX_SIZE:
-            raise ModelError(f"expected sizes of 1 to {MAX_SIZE}, found input {self.input_size}, face {self.face_size}")
-        accuracy = self.validation.get("accuracy", 0) if isinstance(self.validation, dict) else None
-        if not isinstance(accuracy, (int, float)) or not 0 <= accuracy <= 1:
-            raise ModelError(f"expected a validation accuracy from 0 to 1, if any, found {self.validation!r}")
+        self._check_labels()
+        self._check_numbers()
+        if not isinstance(self.calibration, (dict, type(None))) or not isinstance(self.versions, dict):
+            raise ModelError(f"expected a calibration and versions by name, found {self.calibration!r:.80}")
         if self.targets not in TARGETS:
-            raise ModelError(f"expected targets {' or '.join(TARGETS)}, found {self.targets!r}")
-        if self.macs is not None and (not isinstance(self.macs, int) or self.macs < 1):
-            raise ModelError(f"expected a positive number of multiply-adds (macs), if any, found {self.macs!r}")
+            raise ModelError(f"expected targets {' or '.join(TARGETS)}, found {self.targets!r:.80}")
         if self.colour != "grey":
-            raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r}")
+            raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r:.80}")
+        for name in ("precision", "architecture", "training_data", "licence", "keras_sha256", "graph_sha256"):
+            if not isinstance(getattr(self, name), str):
+                raise ModelError(f"expected a text as {name}, found {getattr(self, name)!r:.80}")
+        for text in _texts([getattr(self, item.name) for item in fields(self)]):
+            if len(text) > MAX_TEXT or printable(text) != text:
+                raise ModelError(f"expected printable text of at most {MAX_TEXT} characters, found {text!r:.80}")
+
+    def _check_labels(self) -> None:
+        count = len(self.labels)
+        if not all(map(_is_label, self.labels)) or not 2 <= count <= MAX_LABELS or len(set(self.labels)) < count:
+            raise ModelError(
+                f"expected 2 to {MAX_LABELS} distinct printable labels of 1 to {MAX_LABEL} characters, "
+                f"found {self.labels!r:.80}"
+            )
+
+    def _check_numbers(self) -> None:
+        for name in ("input_size", "face_size"):
+            if not _is_whole(getattr(self, name), MAX_SIZE):
+                raise ModelError(f"expected sizes of 1 to {MAX_SIZE}, found {name} {getattr(self, name)!r:.80}")
+        if self.macs is not None and not _is_whole(self.macs, MAX_MACS):
+            raise ModelError(f"expected a positive number of multiply-adds (macs), if any, found {self.macs!r:.80}")
+        if not _is_number(self.crop_margin, MAX_MARGIN):
+            raise ModelError(f"expected a crop margin from 0 to {MAX_MARGIN}, found {self.crop_margin!r:.80}")
+        if not isinstance(self.validation, dict) or not _is_number(self.validation.get("accuracy", 0), 1):
+            raise ModelError(f"expected a validation accuracy from 0 to 1, if any, found {self.validation!r:.80}")
+        answer = self.face_probabilities
+        if len(answer) not in (0, len(self.labels)) or not all(_is_number(value, 1) for value in answer):
+            raise ModelError(f"expected a probability of the built-in face for each label, found {answer!r:.80}")
 
     def to_json(self) -> str:
         """Return the card as JSON."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str, path: Path) -> ModelCard:
+    def from_json(cls, content: bytes | str, path: Path) -> ModelCard:
         """Parse a card; ignore unknown fields, which a later version may add. Raises ModelError for a damaged card."""
         try:
-            values = json.loads(text)
-            arguments = {item.name: values[item.name] for item in fields(cls) if item.name in values}
-            return cls(**{**arguments, "labels": tuple(values["labels"])})
-        except (ValueError, KeyError, TypeError) as error:
+            values = parse_json(content)
+            if not isinstance(values, dict) or not isinstance(values["labels"], list):
+                raise ValueError("expected values by name, and a list of labels")
+            known = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+            answer = tuple(known.get("face_probabilities", ()))
+            return cls(**{**known, "labels": tuple(values["labels"]), "face_probabilities": answer})
+        except (ValueError, KeyError, TypeError, ModelError) as error:
             raise ModelError(f"damaged card in {path}: {error}; export the model again") from error
 
 
-def read_tflite_card(path: Path) -> ModelCard:
-    """Return the card of a .tflite file. Raises ModelError if it has none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return ModelCard.from_json(archive.read(CARD_FILE).decode(), path)
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        raise ModelError(f"expected a model with a card inside, found none in {path}; make one with export") from error
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_LABEL and value.isprintable()
+
+
+def _is_whole(value: Any, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= high
+
+
+def _is_number(value: Any, high: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield every text inside a value. Raises ModelError where it is nested deeper than a card is."""
+    if depth > MAX_DEPTH:
+        raise ModelError(f"expected at most {MAX_DEPTH} levels of values inside each other, found more")
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for item in (*value.keys(), *value.values()) for text in _texts(item, depth + 1))
+    elif isinstance(value, (list, tuple)):
+        yield from (text for item in value for text in _texts(item, depth + 1))

@@ -6,15 +6,17 @@ import hashlib
 import importlib.metadata
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edge.backend import open_backend
 from edge.card import ModelCard
 from edge.errors import DataError, ParityError, UsageError, exit_status
 from edge.files import atomic_write, check_writable
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
+from edge.self_check import face_input
 from edge.values import Probabilities
 from export.bias_correction import corrected_model, mean_errors
 from export.calibrate import FACES, Calibration, describe, read_calibration, sample
@@ -141,19 +143,24 @@ class Exporter:
         calibration = self.calibration if precision in QUANTIZED else None
         with quiet():
             content = self.file_format.convert(self.folded, precision, calibration)
+            outputs = self.file_format.reference(content, face_input(self.model.input_shape[1]))
+            answer = tuple(round(value, 4) for value in outputs.tolist())
         advance()
+        card = self._card(precision, calibration)
         with atomic_write(out) as tmp:
-            self.file_format.write(tmp, content, self._card(precision, calibration, {}))
+            self.file_format.write(tmp, content, card)
             measured = compare(validation, reference, predict(tmp, validation.images, advance))
             try:
                 measured.check(precision, out)
             except ParityError as error:
                 raise ParityError(f"{error}; nothing was written") from error
             recorded = recorded_parity(calibration, precision, measured, hashlib.sha256(content).hexdigest())
-            self.file_format.write(tmp, content, self._card(precision, calibration, recorded.to_json()))
+            proven = replace(card, validation=recorded.to_json(), face_probabilities=answer)
+            self.file_format.write(tmp, content, proven)
+            open_backend(tmp)  # what was written opens here, and answers the built-in face right
         return ExportedFile(out, precision, recorded if measured.accuracy is None else measured)
 
-    def _card(self, precision: str, calibration: Calibration | None, validation: dict[str, Any]) -> ModelCard:
+    def _card(self, precision: str, calibration: Calibration | None) -> ModelCard:
         recipe = recipe_of(self.path)
         return ModelCard(
             labels=EMOTIONS,
@@ -167,7 +174,6 @@ class Exporter:
             licence=LICENCE,
             keras_sha256=sha256(self.path),
             calibration={**calibration.faces, "bias_correction": True} if calibration else None,
-            validation=validation,
             versions={name: importlib.metadata.version(name) for name in ("keras", *self.file_format.packages)},
         )
 

@@ -1,4 +1,4 @@
-"""Add to a TFLite flatbuffer what the converters leave out: a uint8 interface and the standard metadata.
+"""Add to a TFLite flatbuffer what the converters leave out: a uint8 interface, versions and the standard metadata.
 
 The schemas are tensorflow/lite/schema/schema.fbs, which ai-edge-litert brings as Python classes, and
 tflite-support's metadata_schema.fbs, of which only the fields used here are written, by their numbers there.
@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from edge.card import CARD_FILE, LABELS_FILE, ModelCard
+from edge.card import ModelCard
+from edge.model_file import CARD_FILE, LABELS_FILE
+from export.op_versions import stamp
 
 METADATA = b"TFLITE_METADATA"
 IMAGE_PROPERTIES = 2  # of the union ContentProperties
@@ -64,6 +66,13 @@ def with_uint8_interface(content: bytes) -> bytes:
     graph.outputs = [new_output]
     signature.inputs[0].tensorIndex = new_input
     signature.outputs[0].tensorIndex = new_output
+    return _packed(model)
+
+
+def with_versions(content: bytes) -> bytes:
+    """Return a quantized graph whose operators have their true versions; see export.op_versions."""
+    model = _unpacked(content)
+    stamp(model)
     return _packed(model)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.card import ModelCard
+from edge.values import Image, Probabilities
 from export.calibrate import Calibration, Ranges
 from train.data import FaceSet
 
@@ -26,4 +27,5 @@ class Format:
     kernel_limit: int  # largest integer of an int8 kernel
     convert: Callable[[keras.Model, str, Calibration | None], bytes]  # model, precision, calibration if quantized
     measure_ranges: Callable[[keras.Model, FaceSet], Ranges]
+    reference: Callable[[bytes, Image], Probabilities]  # the graph's answer, [labels], to pixels, by reference kernels
     write: Callable[[Path, bytes, ModelCard], None]

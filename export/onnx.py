@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.card import ONNX_KEY, ModelCard
+from edge.card import ModelCard
+from edge.model_file import onnx_bytes
 from edge.preprocess import to_input
+from edge.values import Image, Probabilities
 from export import exporter
 from export.bias_correction import corrected_model
 from export.calibrate import Calibration, Ranges, extremes
@@ -119,26 +121,36 @@ def measure_ranges(model: keras.Model, faces: FaceSet) -> Ranges:
 def _tensors(model: Any, faces: FaceSet, size: int) -> Iterator[dict[str, Any]]:
     """Yield for each face the output of every operation, by tensor name."""
     import onnx
-    import onnxruntime
 
     outputs = [name for node in model.graph.node for name in node.output]
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = _unoptimized(model.SerializeToString())
     for image in faces.images:
         yield dict(zip(outputs, session.run(outputs, {"pixels": to_input(image, size)[None]}), strict=True))
+
+
+def _unoptimized(content: bytes) -> Any:
+    """Return a session that runs every operation as it is written, without fused or integer kernels."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def reference(content: bytes, pixels: Image) -> Probabilities:
+    """Return the output, float32 [labels], of the graph run operation by operation."""
+    return np.asarray(_unoptimized(content).run(None, {"pixels": pixels[None]})[0][0], dtype=np.float32)
 
 
 def write(path: Path, content: bytes, card: ModelCard) -> None:
     """Write the graph with the card in metadata_props, checked by onnx itself."""
     import onnx
 
-    graph = onnx.load_model_from_string(content)
-    onnx.helper.set_model_props(graph, {ONNX_KEY: card.to_json(), "labels": ",".join(card.labels)})
-    onnx.checker.check_model(graph)
-    path.write_bytes(graph.SerializeToString(deterministic=True))
+    model = onnx_bytes(content, card)
+    onnx.checker.check_model(model)
+    path.write_bytes(model)
 
 
 FORMAT = Format(
@@ -149,6 +161,7 @@ FORMAT = Format(
     kernel_limit=64,  # ONNX Runtime's reduced range
     convert=convert,
     measure_ranges=measure_ranges,
+    reference=reference,
     write=write,
 )
 

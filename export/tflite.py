@@ -6,20 +6,21 @@ python -m export.tflite --all --model runs/NAME/model.keras --data data/fer2013
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.card import CARD_FILE, LABELS_FILE, ModelCard
+from edge.card import ModelCard
 from edge.errors import DataError
+from edge.model_file import tflite_bytes
 from edge.preprocess import to_input
+from edge.values import Image, Probabilities
 from export import exporter
 from export.bias_correction import corrected_model
 from export.calibrate import Calibration, Ranges, extremes
-from export.flatbuffer import with_metadata, with_uint8_interface
+from export.flatbuffer import with_metadata, with_uint8_interface, with_versions
 from export.format import Format
 from export.serving import serving_model
 from train.data import FaceSet
@@ -43,13 +44,13 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
 
     corrected = corrected_model(model, calibration.mean_errors)
     if precision == "dynamic":
-        return _quantized(_float_graph(corrected, "uint8"), recipe.dynamic_wi8_afp32())
+        return with_versions(_quantized(_float_graph(corrected, "uint8"), recipe.dynamic_wi8_afp32()))
     ranges = {
         name: {"min": np.array([low], dtype=np.float32), "max": np.array([high], dtype=np.float32)}
         for name, (low, high) in calibration.ranges.items()
     }
     recipes = [*recipe.static_wi8_ai8(), {"regex": ".*", "operation": "SOFTMAX", **FLOAT}]
-    return with_uint8_interface(_quantized(_float_graph(corrected, "float32"), recipes, ranges))
+    return with_versions(with_uint8_interface(_quantized(_float_graph(corrected, "float32"), recipes, ranges)))
 
 
 def _float_graph(model: keras.Model, pixels: str, half: bool = False) -> bytes:
@@ -105,12 +106,24 @@ def _tensors(graph: bytes, faces: FaceSet, size: int) -> Iterator[dict[str, Any]
         yield {names[index]: interpreter.get_tensor(index) for index in (pixels, *computed)}
 
 
+def reference(content: bytes, pixels: Image) -> Probabilities:
+    """Return the output, float32 [labels], of LiteRT's reference kernels, the same on every processor."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_REF
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels[None])
+    interpreter.invoke()
+    output = interpreter.get_output_details()[0]
+    values = interpreter.get_tensor(output["index"])[0].astype(np.float32)
+    scale, zero_point = output["quantization"]
+    return (values - zero_point) * np.float32(scale) if scale else values
+
+
 def write(path: Path, content: bytes, card: ModelCard) -> None:
-    """Write the flatbuffer, followed by labels.txt and card.json as a zip without time stamps."""
-    path.write_bytes(with_metadata(content, card))
-    with zipfile.ZipFile(path, "a") as archive:
-        for name, text in ((LABELS_FILE, "\n".join(card.labels) + "\n"), (CARD_FILE, card.to_json())):
-            archive.writestr(zipfile.ZipInfo(name), text)
+    """Write the flatbuffer, with the standard metadata, and the card."""
+    path.write_bytes(tflite_bytes(with_metadata(content, card), card))
 
 
 FORMAT = Format(
@@ -121,6 +134,7 @@ FORMAT = Format(
     kernel_limit=127,
     convert=convert,
     measure_ranges=measure_ranges,
+    reference=reference,
     write=write,
 )
 

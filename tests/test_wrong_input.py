@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from edge.backend import SHIPPED
-from edge.card import CARD_FILE, read_tflite_card
 from edge.labels import EMOTIONS
+from edge.model_file import CARD_FILE, read_model_file
 from edge.opencv import cv2
 from tests.conftest import draw_data_set
 from train.runs import save_model
@@ -52,7 +52,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
     writer.write(np.zeros((48, 64, 3), dtype=np.uint8))
     writer.release()
-    card = read_tflite_card(SHIPPED)
+    card = read_model_file(SHIPPED).card
     graph = _without_card(SHIPPED)
     for name, labels in (("three_labels", ("a", "b", "c")), ("bored", ("bored", *EMOTIONS[1:]))):
         _write_model(tmp_path / f"{name}.tflite", graph, replace(card, labels=labels).to_json())

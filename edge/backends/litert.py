@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from edge.backends.base import check_graph
-from edge.card import read_tflite_card
 from edge.errors import ModelError
+from edge.model_file import ModelFile
 from edge.quiet import quiet
 from edge.values import Image, Probabilities
 
@@ -34,17 +34,15 @@ def _interpreter_class() -> tuple[str, Any]:
     )
 
 
-def open_interpreter(path: Path, threads: int) -> tuple[str, Any]:
-    """Return the runtime's name and an interpreter with allocated tensors.
+def open_interpreter(graph: bytes, path: Path, threads: int) -> tuple[str, Any]:
+    """Return the runtime's name and an interpreter with allocated tensors for a flatbuffer, which was read from `path`.
 
-    Raises ModelError for a file that is missing or cannot be loaded.
+    Raises ModelError for one that cannot be loaded.
     """
-    if not path.is_file():
-        raise ModelError(f"no model at {path}; check the path")
     name, interpreter_class = _interpreter_class()
     try:
         with quiet():
-            interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            interpreter = interpreter_class(model_content=graph, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"expected a TFLite model, cannot load {path}: {str(error).splitlines()[0]}") from error
@@ -54,16 +52,20 @@ def open_interpreter(path: Path, threads: int) -> tuple[str, Any]:
 class LiteRT:
     """Hold one interpreter with allocated tensors."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        self.card = read_tflite_card(path)
-        self.name, self._interpreter = open_interpreter(path, threads)
+    def __init__(self, model: ModelFile, threads: int) -> None:
+        self.card = model.card
+        self._model = model
+        self.name, self._interpreter = open_interpreter(model.graph, model.path, threads)
         self.invoke = self._interpreter.invoke
         inputs = self._interpreter.get_input_details()[0]
         outputs = self._interpreter.get_output_details()[0]
-        check_graph(path, self.card, inputs["shape"], inputs["dtype"], outputs["shape"])
+        check_graph(model, inputs["shape"], inputs["dtype"], outputs["shape"])
         self._input_index = inputs["index"]
         self._output_index = outputs["index"]
         self._scale, self._zero_point = outputs["quantization"]
+
+    def another(self) -> LiteRT:
+        return LiteRT(self._model, threads=1)
 
     def run(self, pixels: Image) -> Probabilities:
         """Return float32 [labels] for uint8 [size, size, 3] RGB.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from edge.backends.base import check_graph
-from edge.card import ONNX_KEY, ModelCard
 from edge.errors import MissingExtra, ModelError
+from edge.model_file import ModelFile
 from edge.values import Image, Probabilities
 
 
@@ -17,7 +15,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, model: ModelFile, threads: int) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -27,19 +25,20 @@ class OnnxRuntime:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            raise ModelError(f"expected an ONNX model, cannot load {path}: {str(error).splitlines()[0]}") from error
-        properties = self._session.get_modelmeta().custom_metadata_map
-        if ONNX_KEY not in properties:
-            raise ModelError(f"expected a model with a card inside, found none in {path}; make one with export")
-        self.card = ModelCard.from_json(properties[ONNX_KEY], path)
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"expected an ONNX model, cannot load {model.path}: {reason}") from error
+        self.card = model.card
         inputs = self._session.get_inputs()[0]
         outputs = self._session.get_outputs()[0]
         input_type = np.uint8 if inputs.type == "tensor(uint8)" else inputs.type
-        check_graph(path, self.card, inputs.shape, input_type, outputs.shape)
+        check_graph(model, inputs.shape, input_type, outputs.shape)
         self._input_name = inputs.name
         self.invoke = self._session.run
+
+    def another(self) -> OnnxRuntime:
+        return self  # threads may share a session
 
     def run(self, pixels: Image) -> Probabilities:
         """Return float32 [labels] for uint8 [size, size, 3] RGB."""

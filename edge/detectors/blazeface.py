@@ -32,7 +32,7 @@ class BlazeFace(Detector):
 
     def __init__(self, model: Path | None = None) -> None:
         path = model or fetch_model()
-        _, self._interpreter = open_interpreter(path, threads=1)
+        _, self._interpreter = open_interpreter(path.read_bytes(), path, threads=1)
         inputs = self._interpreter.get_input_details()
         outputs = {tuple(item["shape"]): item["index"] for item in self._interpreter.get_output_details()}
         count = sum(cells * cells * anchors for cells, anchors in GRIDS)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from edge.backend import SHIPPED
-from edge.card import CARD_FILE, ModelCard, read_tflite_card
+from edge.card import ModelCard
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
+from edge.model_file import CARD_FILE, read_model_file
 
 CARD = ModelCard(labels=EMOTIONS, input_size=96, face_size=48, precision="int8", architecture="mobilenet_v2")
 PATH = Path("some.tflite")
@@ -46,11 +47,11 @@ def test_a_tflite_file_without_a_card_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bare.tflite"
     path.write_bytes(b"TFL3" * 100)
     with pytest.raises(ModelError, match="card"):
-        read_tflite_card(path)
+        read_model_file(path)
 
 
 def test_the_shipped_card_documents_the_model() -> None:
-    card = read_tflite_card(SHIPPED)
+    card = read_model_file(SHIPPED).card
     assert card.labels == EMOTIONS
     assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 80)
     assert card.calibration is not None

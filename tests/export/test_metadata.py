@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge.backend import SHIPPED, open_backend
-from edge.card import read_tflite_card
 from edge.labels import EMOTIONS
+from edge.model_file import read_model_file
 from edge.opencv import cv2
 from edge.preprocess import crop, to_input
 from edge.sources.demo import FACE_CENTRE, PHOTOGRAPH
@@ -30,7 +30,7 @@ def portrait() -> np.ndarray:
     """Return the demo's face as the shipped network's input, uint8 [size, size, 3]."""
     x, y = (round(coordinate) for coordinate in FACE_CENTRE)
     face = crop(cv2.imread(str(PHOTOGRAPH)), Box(x - 60, y - 60, 120, 120))
-    card = read_tflite_card(SHIPPED)
+    card = read_model_file(SHIPPED).card
     return to_input(face, card.input_size, card.face_size)
 
 
