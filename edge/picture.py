@@ -46,7 +46,7 @@ def decode_picture(data: bytes, name: str, grey: bool = False) -> Image:
     """
     header = look(data)
     if header is None:
-        raise SourceError(f"expected a picture, cannot decode {name}; remove it or fetch it again")
+        raise SourceError(f"expected a picture, cannot decode {name}; check the file")
     if header.problem:
         raise SourceError(f"expected a whole picture, but {name} is {header.problem}; fetch it again or remove it")
     if header.size:

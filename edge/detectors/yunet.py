@@ -37,7 +37,10 @@ class YuNet(Detector):
         if not path.is_file():
             raise ModelError(f"no model at {path}; check the path")
         try:
-            self._detector = cv2.FaceDetectorYN.create(str(path), "", (MIN_LENGTH, MIN_LENGTH), MIN_SCORE, MAX_IOU)
+            graph = np.fromfile(path, np.uint8)  # OpenCV opens no name outside UTF-8 or, on Windows, the code page
+            config = np.empty(0, np.uint8)
+            size = (MIN_LENGTH, MIN_LENGTH)
+            self._detector = cv2.FaceDetectorYN.create("onnx", graph, config, size, MIN_SCORE, MAX_IOU)
             self._detector.detect(np.zeros((MIN_LENGTH, MIN_LENGTH, 3), np.uint8))  # a wrong network fails here
         except cv2.error as error:
             raise ModelError(f"expected a YuNet model (2023mar), OpenCV {cv2.__version__} cannot run {path}") from error

@@ -10,12 +10,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
-import numpy as np
-
-from edge.errors import SourceError
-from edge.opencv import cv2
+from edge.picture import decode_picture
 from edge.sinks.base import ReadPicture
-from edge.values import Image, Reading
+from edge.values import Reading
 
 MAX_WAITING = 4  # pictures, since each is held in memory
 MAX_WAIT_S = 2.0
@@ -47,7 +44,7 @@ class PictureReader:
         async with self._turn():
             start_s = time.monotonic()
             try:
-                return await _in_thread(lambda: self._open_once()(_decode(data)))
+                return await _in_thread(lambda: self._open_once()(decode_picture(data, "the request's body")))
             finally:
                 now_s = time.monotonic()
                 self._free_s = now_s + REST * (now_s - start_s)
@@ -77,16 +74,6 @@ class PictureReader:
         if self._read is None:
             self._read = self._open()
         return self._read
-
-
-def _decode(data: bytes) -> Image:
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise SourceError("expected a picture as the request's body, such as a JPEG, cannot decode it")
-    return image
 
 
 async def _in_thread(function: Callable[[], Result]) -> Result:
