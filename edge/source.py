@@ -17,6 +17,7 @@ from edge.sources.base import CameraSettings, Device, Source
 from edge.sources.camera import Camera
 from edge.sources.demo import Demo
 from edge.sources.live import Live
+from edge.sources.motion_jpeg import HttpStream
 from edge.sources.picamera2 import PiCamera
 from edge.sources.pictures import Pictures
 from edge.sources.playback import Playback
@@ -25,7 +26,7 @@ from edge.sources.video import Video
 from edge.values import Frame
 
 # The first class that accepts the text opens it.
-DEVICES: tuple[type[Device], ...] = (PiCamera, Camera, Stream)
+DEVICES: tuple[type[Device], ...] = (PiCamera, Camera, HttpStream, Stream)
 RECORDINGS: tuple[type[Source], ...] = (Demo, Pictures, Video)
 NO_SETTINGS = CameraSettings()
 

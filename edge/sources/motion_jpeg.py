@@ -1,0 +1,167 @@
+"""Capture from a network camera that sends Motion JPEG over HTTP; leave other HTTP streams to FFmpeg.
+
+FFmpeg would collect a picture without a limit to its size, and hold pictures back while it guesses the format.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+import time
+import urllib.request
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+
+from edge.errors import SourceError
+from edge.picture import decode_picture
+from edge.sources.base import CameraSettings, Capture
+from edge.sources.stream import Stream
+from edge.values import Image
+
+OPEN_TIMEOUT_S = 5.0
+PICTURE_TIMEOUT_S = 3.0  # for one sound picture, however slowly its bytes come
+MAX_HEAD = 1 << 16  # bytes between two pictures
+MAX_PICTURE = 1 << 26  # bytes: a JPEG of 100 million pixels has about half
+MAX_END = 256  # bytes of what ends a head or a part
+CHUNK = 1 << 16  # bytes
+MULTIPART = "multipart/x-mixed-replace"
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+
+
+class HttpStream:
+    """Capture from an HTTP stream, named by its URL. Raises SourceError if it cannot be opened."""
+
+    supported_settings: tuple[str, ...] = ()
+    may_be_still = True
+
+    def __init__(self, text: str, settings: CameraSettings) -> None:
+        response = _request(text)
+        boundary = response.headers.get_param("boundary") if response else None
+        if response and boundary and response.headers.get_content_type() == MULTIPART:
+            self._capture: Capture = MotionJpeg(response, str(boundary), _host(text))
+        else:
+            if response:
+                response.close()
+            self._capture = Stream(text, settings)
+        self.fps = self._capture.fps
+        self.notice = self._capture.notice
+
+    @staticmethod
+    def accepts(text: str) -> bool:
+        """Return whether the text is the URL of an HTTP stream."""
+        return re.match("https?://", text, re.IGNORECASE) is not None
+
+    def read(self) -> Image | None:
+        """Wait for the next picture, uint8 [height, width, 3] BGR; None after the last one."""
+        return self._capture.read()
+
+    def release(self) -> None:
+        """Close the connection."""
+        self._capture.release()
+
+
+class MotionJpeg:
+    """Read the pictures of a multipart answer; a damaged one is passed over, unless no sound one comes in time."""
+
+    fps = 30.0  # nominal: the stream does not tell
+    notice: str | None = None
+
+    def __init__(self, response: http.client.HTTPResponse, boundary: str, host: str) -> None:
+        self._response = response
+        name = boundary.strip('"').lstrip("-")  # some cameras write the dashes here as well
+        self._part_end = re.compile(rb"(\r?\n)?--+" + re.escape(name.encode("latin-1", "replace")))
+        self._host = host
+        self._buffer = bytearray()
+        self._deadline_s = 0.0
+
+    def read(self) -> Image | None:
+        """Wait for the next picture, uint8 [height, width, 3] BGR; None if the answer has ended.
+
+        Raises SourceError if no sound picture comes in time, or one is too large; OSError if the connection breaks.
+        """
+        self._deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
+        while (data := self._read_part()) is not None:
+            try:
+                return decode_picture(data, f"a picture of {self._host}")
+            except SourceError:
+                if time.monotonic() >= self._deadline_s:
+                    raise
+        return None
+
+    def release(self) -> None:
+        """Close the connection."""
+        self._response.close()
+
+    def _read_part(self) -> bytes | None:
+        """Return what the next part holds; None if the answer ends before it does."""
+        head = self._take_before(HEAD_END, MAX_HEAD)
+        if head is None:
+            return None
+        length = re.search(rb"^content-length:[ \t]*(\d{1,12})", head, re.IGNORECASE | re.MULTILINE)
+        return self._take(int(length[1])) if length else self._take_before(self._part_end, MAX_PICTURE)
+
+    def _take_before(self, end: re.Pattern[bytes], limit: int) -> bytes | None:
+        """Take the bytes up to the next match, which is dropped."""
+        start = 0
+        while not (match := end.search(self._buffer, start)):
+            start = max(0, len(self._buffer) - MAX_END)
+            if not self._receive(limit):
+                return None
+        return self._cut(match.start(), match.end())
+
+    def _take(self, length: int) -> bytes | None:
+        if length > MAX_PICTURE:
+            raise self._too_large()
+        while len(self._buffer) < length:
+            if not self._receive(MAX_PICTURE):
+                return None
+        return self._cut(length, length)
+
+    def _cut(self, length: int, end: int) -> bytes:
+        """Return the first bytes of the buffer, and drop those before `end`."""
+        taken = bytes(self._buffer[:length])
+        del self._buffer[:end]
+        return taken
+
+    def _receive(self, limit: int) -> bool:
+        """Wait for more bytes; return False at the end of the answer. Raises SourceError."""
+        if len(self._buffer) > limit:
+            raise self._too_large()
+        if time.monotonic() >= self._deadline_s:
+            raise SourceError(f"{self._host} sent no whole picture for {PICTURE_TIMEOUT_S:.0f} s; check the camera")
+        received = self._response.read1(CHUNK)
+        self._buffer += received
+        return bool(received)
+
+    def _too_large(self) -> SourceError:
+        return SourceError(f"expected pictures of at most {MAX_PICTURE >> 20} MB from {self._host}, found a larger one")
+
+
+def _request(url: str) -> http.client.HTTPResponse | None:
+    """Request a stream; None if only FFmpeg may understand the answer. Raises SourceError if there is no stream."""
+    parts = urlsplit(url)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    if parts.username is not None:
+        passwords.add_password(None, address, unquote(parts.username), unquote(parts.password or ""))
+    handlers = (urllib.request.HTTPBasicAuthHandler, urllib.request.HTTPDigestAuthHandler)
+    opener = urllib.request.build_opener(*(handler(passwords) for handler in handlers))
+    try:
+        return opener.open(address, timeout=OPEN_TIMEOUT_S)  # type: ignore[no-any-return]
+    except HTTPError as error:
+        reason = f"it answers {error.code} {error.reason}"
+    except (URLError, TimeoutError, ConnectionError) as error:
+        cause = getattr(error, "reason", error)
+        if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError):
+            return None
+        reason = cause.strerror or str(cause)
+    except (http.client.HTTPException, ValueError):
+        return None
+    raise SourceError(f"cannot open stream at {_host(url)}: {reason}; check the address and that it answers")
+
+
+def _host(url: str) -> str:
+    """Return the host and port of a URL: the rest may hold a password."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2]
