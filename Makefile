@@ -35,7 +35,7 @@ lint: $(LINT)/lint.done  ## ruff and mypy, without TensorFlow
 $(LEAN)/%.done: pyproject.toml
 	@rm -rf $(LEAN)
 	$(PYTHON) -m venv $(LEAN)
-	$(LEAN)/bin/python $(PIP_INSTALL) --no-compile --editable ".[$*]"
+	$(LEAN)/bin/python $(PIP_INSTALL) --no-compile --editable ".[$*,record]"
 	@$(LEAN)/bin/python -m pip uninstall --quiet --yes setuptools  # Python 3.11 and older install it; nothing here uses it
 	@touch $@
 

@@ -41,13 +41,13 @@ from edge.pipeline import Pipeline, loop
 from edge.reader import EmotionReader
 from edge.sink import Output, is_watched, open_sinks, poll
 from edge.sinks.base import Sink, SinkContext
+from edge.sinks.encoders import best_suffix
 from edge.sinks.window import window_unavailable
 from edge.source import open_source, paced
 from edge.sources.base import Source
 from edge.stopping import stop_on_signals
 from edge.values import Frame
 
-DEMO_RECORDING = "demo.mp4"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,7 +134,7 @@ def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
         return outputs, None
     has_pictures = any(output.name in ("record", "serve") for output in outputs)
     if options.source == "demo" and options.display and not has_pictures:
-        outputs.append(Output("record", DEMO_RECORDING))  # something to look at
+        outputs.append(Output("record", f"demo{best_suffix()}"))  # something to look at
     recordings = [f", recording to {output.target}" for output in outputs if output.name == "record"]
     return [Output("console"), *outputs], f"{no_window}: printing readings{''.join(recordings)}"
 

@@ -114,14 +114,14 @@ def open_page(url: str = "about:blank") -> Iterator[Page]:
         pytest.skip("needs Chromium (Debian: apt-get install chromium)")
     commands, to_browser = os.pipe()
     from_browser, answers = os.pipe()
+    redirect = f'exec "$@" 3<&{commands} 4>&{answers}'
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         os.fdopen(to_browser, "wb") as writer,
         os.fdopen(from_browser, "rb") as reader,
     ):
         process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{commands} 4>&{answers}', "bash"]
-            + [program, *ARGUMENTS, f"--user-data-dir={profile}"],
+            ["bash", "-c", redirect, "bash", program, *ARGUMENTS, f"--user-data-dir={profile}"],
             pass_fds=(commands, answers),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,74 +10,68 @@ from types import TracebackType
 from edge.errors import OutputError, UsageError
 from edge.opencv import cv2
 from edge.sinks.base import Sink, SinkContext
+from edge.sinks.encoders import SUFFIXES, Encoder, encoder_class
+from edge.sinks.unfinished import Unfinished, abandoned
 from edge.values import Frame, Reading
-
-CODECS = {".mp4": "mp4v", ".avi": "MJPG", ".mkv": "mp4v"}  # suffix -> FourCC
 
 
 class VideoFile(Sink):
-    """Record a video that plays in real time: frames are repeated or skipped where the loop was slower or faster.
+    """Record a video that keeps the times of its frames.
 
-    The video is written to a temporary file and renamed when closed, so the file is always complete. After an error it
-    holds the frames up to that error.
+    It grows under a hidden temporary name and is renamed when closed. After an error it holds the frames up to that
+    error; a process that dies leaves the temporary file, which plays, and the next recording in that folder names it.
     """
 
     needs_picture = True
 
     def __init__(self, target: str, context: SinkContext) -> None:
         path = Path(target)
-        if path.suffix.lower() not in CODECS:
-            raise UsageError(f"expected --record with a name ending in {' '.join(CODECS)}, found {path}")
+        if path.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"expected --record with a name ending in {' '.join(SUFFIXES)}, found {path}")
         if path.is_dir() or not path.parent.is_dir():
             raise OutputError(f"cannot write {path}: no such folder, or a folder itself; choose another place")
         self.name = str(path)
-        self._path = path
-        self._tmp = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        self._path = path.resolve()  # replace the file that a link points to, not the link
+        self._new_encoder = encoder_class(path)
         self._fps = context.fps
-        self._writer: cv2.VideoWriter | None = None
-        self._frames_written = 0
+        self._encoder: Encoder | None = None
         self._size = (0, 0)  # width, height
 
     def __enter__(self) -> VideoFile:
         try:
-            self._tmp.touch()
+            for leftover in abandoned(self._path.parent, SUFFIXES):
+                print(f"found {leftover}, a recording that was cut off; rename it to keep it", file=sys.stderr)
+            self._file = Unfinished(self._path)
         except OSError as error:
-            raise OutputError(f"cannot write {self._path}: {error.strerror}; choose another place") from error
+            raise self._failure(error) from error
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         image = frame.image
-        if self._writer is None:
-            self._size = (image.shape[1], image.shape[0])
-            self._writer = self._open_writer()
-        if (image.shape[1], image.shape[0]) != self._size:  # a stream that changed its resolution
-            image = cv2.resize(image, self._size)
-        while self._frames_written <= round(frame.time_s * self._fps):
-            self._writer.write(image)
-            self._frames_written += 1
-
-    def _open_writer(self) -> cv2.VideoWriter:
-        codec = cv2.VideoWriter.fourcc(*CODECS[self._path.suffix.lower()])
-        writer = cv2.VideoWriter(str(self._tmp), codec, self._fps, self._size)
-        if not writer.isOpened():
-            raise OutputError(f"this OpenCV cannot encode {self._path.suffix}; try a name ending in .avi")
-        return writer
+        try:
+            if self._encoder is None:
+                self._size = (image.shape[1], image.shape[0])
+                self._encoder = self._new_encoder(self._file.path, self._size, self._fps)
+            if (image.shape[1], image.shape[0]) != self._size:  # a stream that changed its resolution
+                image = cv2.resize(image, self._size)
+            self._encoder.write(image, frame.time_s)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._writer is not None:
-            self._writer.release()
-        complete = self._is_complete()
-        if complete:
-            self._tmp.replace(self._path)
-        self._tmp.unlink(missing_ok=True)
-        if self._frames_written and not complete and kind is None:
-            raise OutputError(f"cannot write {self._path}: the recording is damaged; is the disk full?")
+        try:
+            if self._encoder is not None:
+                self._encoder.close()
+                self._file.publish()
+        except OSError as problem:
+            if self._encoder is not None and self._encoder.seconds:
+                self._file.publish()
+            if kind is None:
+                raise self._failure(problem) from problem
+        finally:
+            self._file.discard()
 
-    def _is_complete(self) -> bool:
-        """Read the file back: OpenCV's writer never reports that a write failed."""
-        if not self._frames_written:
-            return False
-        video = cv2.VideoCapture(str(self._tmp))
-        complete = video.isOpened() and video.get(cv2.CAP_PROP_FRAME_COUNT) >= self._frames_written and video.read()[0]
-        video.release()
-        return bool(complete)
+    def _failure(self, error: OSError) -> OutputError:
+        seconds = self._encoder.seconds if self._encoder else 0.0
+        kept = f"about {seconds:.1f} s are kept" if seconds else "choose another place"
+        return OutputError(f"cannot write {self.name}: {error.strerror or error}; {kept}")

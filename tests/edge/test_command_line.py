@@ -85,9 +85,9 @@ def test_version_is_that_of_the_project(capfd: pytest.CaptureFixture[str]) -> No
         ("--source p/*.png", "found none"),
         ("--source p/../*/*.jpg --record p", "other than the pictures' own folder"),
         ("--source demo --events a.csv --events ./a.csv", "other outputs"),
-        ("--source demo --record a.mp4 --stats a.mp4", "other outputs"),
+        ("--source demo --record a.avi --stats a.avi", "other outputs"),
         ("--source demo --events - --events -", "other outputs, found -"),
-        ("--source demo --events nowhere/a.csv --record a.mp4 --stats s.json", "cannot write"),
+        ("--source demo --events nowhere/a.csv --record a.avi --stats s.json", "cannot write"),
     ],
 )
 def test_wrong_input(
