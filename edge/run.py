@@ -113,15 +113,18 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
 def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
     detector = open_detector(options.detector, options.detector_model)
     set_cores(detector, options.threads)
-    return Pipeline(
+    pipeline = Pipeline(
         detector,
         classifier,
         Meter(),
-        options.detect_interval,
+        options.detect_interval or (1 if options.blur else None),
         options.uncertain_below,
         options.smallest,
         open_calibrator(options.neutral, detector, classifier),
     )
+    if options.blur:  # a face is to be hidden from its first frame on, however small, whoever else is tracked
+        pipeline.tracker.newcomer = detector.smallest_face
+    return pipeline
 
 
 def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:

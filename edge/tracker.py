@@ -48,6 +48,7 @@ class Tracker:
 
     def __init__(self, detector: Detector, detect_interval: int | None = None, smallest: float | None = None) -> None:
         self.detections = 0  # so far
+        self.newcomer = NEWCOMER  # may be set
         self._detector = detector
         self._detect_interval = detect_interval or detector.detect_interval
         self._smallest = smallest
@@ -74,7 +75,7 @@ class Tracker:
         if not visible or self._smallest:
             return smallest
         tracked = min(track.face.box.width for track in visible.values())
-        return max(smallest, min(longest * NEWCOMER, tracked / 2))
+        return max(smallest, min(longest * self.newcomer, tracked / 2))
 
     def _follow(self, image: Image, visible: dict[int, Track]) -> bool:
         """Move the visible tracks to where their faces are now; return False, and move none, if one is lost."""

@@ -19,7 +19,7 @@ from edge.sinks.base import ReadPicture
 from edge.sinks.events import event
 from edge.values import Frame
 from edge.web.access import HEADERS, Access, Guard
-from edge.web.hub import Hub, Shot
+from edge.web.hub import BOUNDARY, Hub, Shot
 from edge.web.metrics import MEDIA_TYPE, metrics
 from edge.web.picture_reader import Busy, PictureReader
 
@@ -34,7 +34,6 @@ SILENT_S = 10.0  # without any frame, the camera counts as lost
 EVENT_INTERVAL_S = 0.1  # between two states of a stream
 MAX_PICTURE = 16_000_000  # bytes of a picture that is sent to be read
 BODY_TIMEOUT_S = 15.0  # for a picture to arrive
-BOUNDARY = "frame"
 CLOSE = {"Connection": "close"}  # the rest of the request is not read
 
 
@@ -106,16 +105,15 @@ class _Pages:
                     await self._hub.change()
                     continue
                 number = shot.number
-                jpeg = await _jpeg(shot)
-                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-                yield b"".join((head, jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))  # browsers show it at the boundary
+                await _encoded(shot)
+                yield shot.part
                 yield b""  # waits until the picture has left, and only then is the next one chosen
 
     async def snapshot(self, request: Request) -> Response:
         """Return the newest picture."""
         if self._hub.newest is None:
             return self._http.PlainTextResponse("no picture yet\n", 503, {"Retry-After": "1"})
-        return self._http.Response(await _jpeg(self._hub.newest), media_type="image/jpeg")
+        return self._http.Response((await _encoded(self._hub.newest)).jpeg, media_type="image/jpeg")
 
     async def events(self, request: Request) -> Response:
         """Send the state without end, at most ten times a second (server-sent events)."""
@@ -205,9 +203,11 @@ def _hash(page: str, tag: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-async def _jpeg(shot: Shot) -> bytes:
-    """Return the picture, which the sink's thread has encoded already if there were viewers."""
-    return shot.jpeg if "jpeg" in vars(shot) else await asyncio.to_thread(lambda: shot.jpeg)
+async def _encoded(shot: Shot) -> Shot:
+    """Encode the picture, unless the hub has done so for the viewers."""
+    if "part" not in vars(shot):
+        await asyncio.to_thread(shot.encode)
+    return shot
 
 
 async def _body(request: Request) -> bytes | None:

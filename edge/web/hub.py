@@ -1,7 +1,8 @@
 """Hand the newest frame from the loop's side to the viewers, and remember the last minutes.
 
 The sink's thread publishes, the server's event loop waits. A viewer that is late skips to the newest frame. A picture
-is encoded once for all viewers, by the sink's thread, and only while somebody watches.
+is encoded once for all viewers, and only while somebody watches. All of this gets a share of one core, measured: with
+many viewers, each sees fewer frames, and the loop keeps its rate.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ HISTORY_S = 180
 SAMPLE_S = 1.0  # between two entries of the history
 MAX_SAMPLED_FACES = 8
 HEARTBEAT_S = 1.0  # after which waiting viewers look around even without a new frame
+SHARE = 0.2  # of one core, for encoding and sending
+MIN_TURN_S = 1 / 60  # from one frame that is sent to the next
+MAX_TURN_S = 1.0
+BOUNDARY = "frame"  # between the pictures of a stream
 
 
 class Shot:
@@ -51,6 +56,18 @@ class Shot:
         return bytes(data)
 
     @cached_property
+    def part(self) -> bytes:
+        """Return the picture as a part of a stream. Browsers show it as soon as the boundary behind it arrives."""
+        head = f"Content-Type: image/jpeg\r\nContent-Length: {len(self.jpeg)}\r\n\r\n"
+        return b"".join((head.encode(), self.jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))
+
+    def encode(self) -> float:
+        """Encode the picture, if it is not, and return the seconds of processor time that this took."""
+        start_s = time.thread_time()
+        _ = self.part
+        return time.thread_time() - start_s
+
+    @cached_property
     def text(self) -> str:
         """Return the state as JSON."""
         return json.dumps(self.state)
@@ -69,7 +86,8 @@ class Hub:
         self._meter = Meter()
         self._history: deque[tuple[float, dict[str, Any]]] = deque(maxlen=round(HISTORY_S / SAMPLE_S))
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._changed = asyncio.Event()
+        self._published = asyncio.Event()  # tells `run` of a new frame
+        self._changed = asyncio.Event()  # tells the viewers; a new one for each frame
 
     def publish(self, frame: Frame, readings: Sequence[Reading]) -> None:
         """Make a frame the newest one. To be called by one thread."""
@@ -80,11 +98,9 @@ class Hub:
             self.readings.update(reading.emotion for reading in readings)
             self._meter.frame()
         shot = Shot(last.number + 1 if last else 0, frame, self._state(frame, readings))
-        if self.viewers["stream"]:
-            _ = shot.jpeg
         self.newest = shot
         self._remember(shot)
-        self._wake()
+        self._tell()
 
     def _state(self, frame: Frame, readings: Sequence[Reading]) -> dict[str, Any]:
         """Return the event of the frame with the state of the camera, the rate, and the frame's age in ms."""
@@ -122,15 +138,25 @@ class Hub:
         finally:
             self.viewers[kind] -= 1
 
-    def attach(self) -> None:
-        """Wake viewers in the event loop that runs this, also without a frame, so that they notice the end."""
+    async def run(self) -> None:
+        """Wake the viewers for new frames, and every HEARTBEAT_S without one, until the hub is closed."""
         self._loop = asyncio.get_running_loop()
-        self._beat()
-
-    def _beat(self) -> None:
-        self._turn()
-        if self._loop and not self.closed:
-            self._loop.call_later(HEARTBEAT_S, self._beat)
+        while not self.closed:
+            turn_s = time.monotonic()
+            turn_cpu_s = time.thread_time()
+            self._published.clear()
+            encoding_s = 0.0
+            if self.newest and self.viewers["stream"]:
+                encoding_s = await asyncio.to_thread(self.newest.encode)
+            self._wake_viewers()
+            rest_s = MIN_TURN_S
+            while rest_s > 0 and not self.closed:  # the viewers' work shows only while they do it
+                await asyncio.sleep(rest_s)
+                spent_s = time.thread_time() - turn_cpu_s + encoding_s
+                rest_s = min(MAX_TURN_S, spent_s / SHARE) - (time.monotonic() - turn_s)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._published.wait(), HEARTBEAT_S)
+        self._wake_viewers()
 
     async def change(self) -> None:
         """Wait for a new frame, at most HEARTBEAT_S."""
@@ -139,14 +165,14 @@ class Hub:
     def close(self) -> None:
         """End all streams."""
         self.closed = True
-        self._wake()
+        self._tell()
 
-    def _wake(self) -> None:
+    def _tell(self) -> None:
         if self._loop:
             with contextlib.suppress(RuntimeError):  # the event loop has ended
-                self._loop.call_soon_threadsafe(self._turn)
+                self._loop.call_soon_threadsafe(self._published.set)
 
-    def _turn(self) -> None:
+    def _wake_viewers(self) -> None:
         changed = self._changed
         self._changed = asyncio.Event()
         changed.set()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STALLED_S = 10.0  # without taking any of what waits for it, a viewer is dropped
 REQUEST_S = 10.0  # for the head of the first request
-STOP_S = 1.5  # for all viewers to be gone
+STOP_S = 0.8  # for all viewers to be gone
 MAX_CONNECTIONS = 512
 MAX_HEAD = 16 * 1024  # bytes of a request's head
 
@@ -126,8 +126,9 @@ class Server:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        self._hub.attach()
+        hub = asyncio.create_task(self._hub.run())
         await self._server.serve(sockets=[self._listener])
+        await hub
 
     @property
     def is_running(self) -> bool:
