@@ -127,8 +127,8 @@ def _avif(data: bytes) -> Header:
 
 
 # Orientation -> the orientation that also exchanges top and bottom, or left and right, of the upright picture.
-_FLIPPED_DOWN = {1: 4, 8: 7, 3: 2, 6: 5}
-_FLIPPED_ACROSS = {1: 2, 8: 5, 3: 4, 6: 7}
+_FLIPPED_DOWN = {1: 4, 8: 5, 3: 2, 6: 7}
+_FLIPPED_ACROSS = {1: 2, 8: 7, 3: 4, 6: 5}
 
 
 def _property(data: bytes, name: bytes) -> int | None:

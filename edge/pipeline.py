@@ -11,7 +11,9 @@ from edge.calibrator import Calibrator
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.draw import annotate, annotate_error
+from edge.errors import EmotionError, SourceError
 from edge.meter import Meter
+from edge.opencv import translate_errors
 from edge.sinks.base import Sink
 from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker
@@ -47,10 +49,12 @@ class Pipeline:
     def step(self, frame: Frame) -> list[Reading]:
         """Return the readings of a frame.
 
-        Faces of a video are tracked and smoothed. Frames with a name are pictures, independent of each other.
+        Faces of a video are tracked and smoothed. Frames with a name are pictures, independent of each other. Raises
+        SourceError if OpenCV cannot work on a picture of that size.
         """
         read = self._read_video_frame if frame.name is None else self._read_picture
-        readings = read(frame)
+        with translate_errors(SourceError, f"cannot find faces in {_described(frame)} with {self.detector.name}"):
+            readings = read(frame)
         self.meter.reading(frame.captured_s)
         return readings
 
@@ -99,13 +103,23 @@ class Pipeline:
         return EmotionProbabilities(zip(self.classifier.card.labels, probabilities.tolist(), strict=True))
 
 
+def _described(frame: Frame) -> str:
+    height, width = frame.image.shape[:2]
+    return f"{frame.name or f'frame {frame.index}'} of {width} x {height}"
+
+
 def loop(
-    frames: Iterable[Frame], pipeline: Pipeline, sinks: Sequence[Sink], hider: FaceHider | None = None
+    frames: Iterable[Frame],
+    pipeline: Pipeline,
+    sinks: Sequence[Sink],
+    hider: FaceHider | None = None,
+    skip: Callable[[EmotionError], None] | None = None,
 ) -> None:
     """Process every frame and write it to every sink, until the source ends.
 
     A frame of a lost camera goes to the sinks without being read or measured. A `hider` hides the faces of the pictures
-    that the sinks get.
+    that the sinks get. `skip` gets the error of a picture that cannot be read, and the others go on; without it, the
+    error is raised.
     """
     meter = pipeline.meter
     draws = any(sink.needs_picture for sink in sinks)
@@ -119,7 +133,13 @@ def loop(
             frame = hider.hide(frame, []) if hider else frame
             _write(sinks, replace(frame, image=annotate_error(frame.image, frame.error)) if draws else frame, [])
             continue
-        readings = pipeline.step(frame)
+        try:
+            readings = pipeline.step(frame)
+        except SourceError as error:
+            if skip is None or frame.name is None:
+                raise
+            skip(error)
+            continue
         frame = hider.hide(frame, readings) if hider else frame
         if draws:
             with meter.stage("draw"):

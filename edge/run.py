@@ -46,6 +46,7 @@ from edge.sinks.window import window_unavailable
 from edge.source import open_source, paced
 from edge.sources.base import Source
 from edge.stopping import stop_on_signals
+from edge.untrusted import utf8
 from edge.values import Frame
 
 
@@ -162,7 +163,7 @@ def statistics(
         "unwritten": {sink.name: sink.dropped for sink in sinks if sink.dropped},
         "detections": pipeline.tracker.detections,
         "rss_mb": resident_mb(),
-        "model": str(model.path),
+        "model": utf8(str(model.path)),
         "detector": pipeline.detector.name,
         "backend": model.backend.name,
         "threads": options.threads or 1,

@@ -40,6 +40,15 @@ def make_context(independent: bool = False, fps: float = 25.0, stop: Stop | None
     return SinkContext(EMOTIONS, fps, False, independent, None, stop or Stop())
 
 
+def make_video(path: Path, frames: int, step: int = 10) -> Path:
+    """Write a clip of 25 FPS whose frame i has the grey level i * step."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for i in range(frames):
+        writer.write(np.full((48, 64, 3), step * i, dtype=np.uint8))
+    writer.release()
+    return path
+
+
 def count_frames(path: Path) -> int:
     """Return the number of frames that can be decoded."""
     video = cv2.VideoCapture(str(path))

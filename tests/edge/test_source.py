@@ -17,15 +17,7 @@ from edge.source import open_source, paced
 from edge.sources import demo
 from edge.sources.base import CameraSettings, Source
 from edge.values import Image
-
-
-def make_video(path: Path, frames: int, step: int = 10) -> Path:
-    """Write a clip of 25 FPS whose frame i has the grey level i * step."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
-    for i in range(frames):
-        writer.write(np.full((48, 64, 3), step * i, dtype=np.uint8))
-    writer.release()
-    return path
+from tests.edge.samples import make_video
 
 
 def make_picture(path: Path, value: int = 1) -> Path:
@@ -190,25 +182,3 @@ def test_glob_pattern_gives_unique_names(
         make_picture(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert [frame.name for frame in open_source(pattern.format(folder=tmp_path))] == names, reason
-
-
-@pytest.mark.parametrize(("channels", "suffix"), [(1, ".png"), (4, ".png"), (1, ".jpg")])
-def test_grey_and_transparent_pictures_become_bgr(tmp_path: Path, channels: int, suffix: str) -> None:
-    path = tmp_path / f"a{suffix}"
-    cv2.imwrite(str(path), np.full((8, 6, channels), 90, dtype=np.uint8))
-    (frame,) = open_source(str(path))
-    assert frame.image.shape == (8, 6, 3)
-    assert frame.image[0, 0].tolist() == [90, 90, 90]
-
-
-def test_picture_is_turned_upright_by_its_exif_orientation(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    image = np.zeros((16, 32, 3), dtype=np.uint8)
-    image[:, :16] = 255  # the left half is white
-    data = cv2.imencode(".jpg", image)[1].tobytes()
-    orientation = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # 6: rotate 90 degrees clockwise
-    exif = b"Exif\0\0" + orientation
-    path.write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
-    (frame,) = open_source(str(path))
-    assert frame.image.shape == (32, 16, 3)
-    assert frame.image[:12].min() > 200, "the left half must be on top"
