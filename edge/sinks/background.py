@@ -17,6 +17,7 @@ from edge.stopping import POLL_S, Stop
 from edge.values import Frame, Reading
 
 MAX_QUEUED_PICTURES = 8
+MAX_QUEUED_BYTES = 200_000_000  # eight frames of 4K; a photograph may have 300 MB
 MAX_QUEUED_READINGS = 256  # frames without their pictures
 CLOSE_TIMEOUT_S = 5.0  # for the sink of a live source to write its queue at the end
 LAST_FRAME_S = 0.3  # after that, for a sink to finish the frame that it is writing
@@ -57,10 +58,10 @@ class Background(Sink):
         if not self.needs_picture:
             frame = replace(frame, image=NO_PICTURE)  # 256 pictures would take much memory
         with self._changed:
-            if self._drops_oldest and len(self._queue) == self._capacity:
+            while self._drops_oldest and self._is_full():
                 self._queue.popleft()
                 self.dropped += not self._newest_only
-            while len(self._queue) >= self._capacity and not self._error:
+            while self._is_full() and not self._error:
                 if self._stop.grace_is_over():
                     self.dropped += 1
                     return
@@ -69,6 +70,10 @@ class Background(Sink):
                 raise self._error
             self._queue.append((frame, readings))
             self._changed.notify_all()
+
+    def _is_full(self) -> bool:
+        waiting = sum(frame.image.nbytes for frame, _ in self._queue)
+        return len(self._queue) >= self._capacity or waiting >= MAX_QUEUED_BYTES
 
     def _run(self) -> None:
         try:

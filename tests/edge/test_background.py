@@ -40,6 +40,20 @@ def test_a_slow_sink_of_the_newest_frame_gets_the_last_one(live: bool) -> None:
     assert sink.dropped == 0, "frames that it need not write were counted as lost"
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_pictures_that_wait_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    monkeypatch.setattr(background, "MAX_QUEUED_BYTES", 2 * make_frame().image.nbytes)
+    memory = MemorySink(blocks=True)
+    with Background(memory, live) as sink:
+        sink.write(make_frame(0), [])
+        assert memory.writing.wait(5)
+        threading.Timer(0.3, memory.release.set).start()
+        for i in range(1, 6):
+            sink.write(make_frame(i), [])
+            assert len(sink._queue) <= 2
+    assert [frame.index for frame in memory.frames] == ([0, 4, 5] if live else [0, 1, 2, 3, 4, 5])
+
+
 def test_a_slow_sink_of_a_recording_loses_nothing() -> None:
     memory = MemorySink(blocks=True)
     threading.Timer(0.1, memory.release.set).start()
