@@ -15,7 +15,7 @@ from edge.detector import DETECTORS
 from edge.errors import UsageError
 from edge.files import check_writable
 from edge.neutral import PROFILE_SUFFIX
-from edge.sink import SINKS, Output
+from edge.sink import ADDRESSES, SINKS, Output
 from edge.sinks.events import check_text_file
 from edge.sinks.thinning import Thinning
 from edge.smoother import UNCERTAIN_BELOW
@@ -210,7 +210,7 @@ def check_outputs(options: RunOptions) -> None:
     """
     source = Path(options.source)
     used = {path.resolve() for path in (source, source.parent, options.model, options.detector_model) if path}
-    targets = [(f"--{output.name}", output.target) for output in options.outputs]
+    targets = [(f"--{output.name}", output.target) for output in options.outputs if output.name not in ADDRESSES]
     for option, file in (("--stats", options.stats), ("--save-neutral", options.save_neutral)):
         if file is not None:
             check_writable(file)

@@ -19,6 +19,7 @@ SINKS = {  # name of the option -> class; the window and the console have none, 
     "report-pictures": "edge.sinks.report:ReportWithPictures",
     "serve": "edge.sinks.serve:Serve",
 }
+ADDRESSES = ("serve", "mqtt")  # outputs whose target is no file
 
 
 @dataclass(frozen=True)
