@@ -12,11 +12,8 @@ from pathlib import Path
 from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
 from edge.backend import MAX_THREADS, SHIPPED
 from edge.detector import DETECTORS
-from edge.errors import UsageError
-from edge.files import check_writable
-from edge.neutral import PROFILE_SUFFIX
-from edge.sink import ADDRESSES, SINKS, Output
-from edge.sinks.events import check_text_file
+from edge.sink import SINKS, Output
+from edge.sinks.outlet import STANDARD_OUTPUTS
 from edge.sinks.thinning import Thinning
 from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.base import CameraSettings
@@ -59,7 +56,7 @@ class RunOptions:
     @property
     def writes_to_stdout(self) -> bool:
         """Return whether standard output carries data, so that messages must go elsewhere."""
-        return any(output.target == "-" for output in self.outputs)
+        return any(output.target in STANDARD_OUTPUTS for output in self.outputs)
 
 
 def parse_args(description: str | None, argv: Sequence[str] | None = None) -> RunOptions:
@@ -201,28 +198,3 @@ def _unrecognized(option: str, value: str | None) -> str:
         return f"unrecognized arguments: {option}"
     hint = f"{ALTERNATIVES[matches[0]]} {own_value or value or ''}".strip()
     return f"unrecognized arguments: {option}; did you mean {hint}?"
-
-
-def check_outputs(options: RunOptions) -> None:
-    """Refuse outputs that would overwrite an input or each other, and files that cannot be written.
-
-    Raises UsageError or OutputError.
-    """
-    source = Path(options.source)
-    used = {path.resolve() for path in (source, source.parent, options.model, options.detector_model) if path}
-    targets = [(f"--{output.name}", output.target) for output in options.outputs if output.name not in ADDRESSES]
-    for option, file in (("--stats", options.stats), ("--save-neutral", options.save_neutral)):
-        if file is not None:
-            check_writable(file)
-            targets.append((option, str(file)))
-    for option, target in targets:
-        path = Path(target).resolve()
-        if path in used or (option != "--save-neutral" and target == options.neutral):
-            raise UsageError(f"expected {option} other than the source, the models and other outputs, found {target}")
-        used.add(path)
-    if options.stats is not None:
-        check_text_file("--stats", options.stats)
-    if options.save_neutral is not None and options.save_neutral.suffix.lower() != PROFILE_SUFFIX:
-        raise UsageError(
-            f"expected --save-neutral with a name ending in {PROFILE_SUFFIX}, found {options.save_neutral}"
-        )

@@ -31,12 +31,13 @@ from edge.auto_model import OpenModel, open_model
 from edge.blur import FaceHider
 from edge.calibrator import open_calibrator
 from edge.classifier import Classifier
+from edge.conflicts import check_folder, check_outputs
 from edge.detector import open_detector, set_cores
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
 from edge.host import resident_mb
 from edge.meter import Meter
-from edge.options import RunOptions, check_outputs, parse_args
+from edge.options import RunOptions, parse_args
 from edge.pipeline import Pipeline, loop
 from edge.reader import EmotionReader
 from edge.sink import Output, is_watched, open_sinks, poll
@@ -74,6 +75,9 @@ def run(options: RunOptions) -> int:
         if source.independent and pipeline.calibrator.needs_video:
             raise UsageError(f"expected a video or camera for --neutral {options.neutral}, found pictures; give a file")
         if source.notice:
+        for output in outputs:
+            if output.name == "record" and source.independent:
+                check_folder(Path(output.target), source)
             print(source.notice, file=sys.stderr)
         if message:
             _report(options, message)

@@ -14,7 +14,7 @@ from typing import Any
 from edge.backend import BACKENDS
 from edge.errors import OutputError, UsageError
 from edge.sinks.base import Sink, SinkContext
-from edge.sinks.outlet import Outlet
+from edge.sinks.outlet import STANDARD_OUTPUTS, Outlet
 from edge.sources.pictures import PICTURE_SUFFIXES
 from edge.untrusted import utf8
 from edge.values import Frame, Reading
@@ -90,7 +90,7 @@ class Events(Sink):
         self._header = _csv([csv_header(context.labels)]) if target.lower().endswith(".csv") else None
 
     def __enter__(self) -> Events:
-        if self._target == "-" and sys.__stdout__ is None:
+        if self._target in STANDARD_OUTPUTS and sys.__stdout__ is None:
             raise OutputError("cannot write events to standard output: it is closed; choose a file")
         try:
             self._outlet.open()

@@ -14,6 +14,7 @@ from edge.errors import OutputError
 from edge.stopping import POLL_S, Stop
 
 STANDARD_OUTPUT = "standard output"
+STANDARD_OUTPUTS = ("-", "/dev/stdout")  # opened anew, the second would empty the file that it is redirected to
 PIPE_BUF = getattr(select, "PIPE_BUF", 512)  # bytes that a pipe takes without blocking once it is ready
 NEW_FILE = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
@@ -27,7 +28,7 @@ class Outlet:
     """
 
     def __init__(self, target: str, stop: Stop, encoding: str = "utf-8") -> None:
-        self.name = STANDARD_OUTPUT if target == "-" else target
+        self.name = STANDARD_OUTPUT if target in STANDARD_OUTPUTS else target
         self.has_started = False  # the first piece was tried
         self._target = target
         self._stop = stop
@@ -37,7 +38,7 @@ class Outlet:
 
     def open(self) -> None:
         """Open the target, unless it is a named pipe."""
-        if self._target == "-":
+        if self._target in STANDARD_OUTPUTS:
             self._descriptor = _duplicate_standard_output()
         elif not _is_named_pipe(self._target):
             self._is_new = not Path(self._target).exists()
@@ -48,7 +49,7 @@ class Outlet:
         descriptor = self._open_named_pipe() if self._descriptor is None else self._descriptor
         data = text.encode(self._encoding, "backslashreplace")
         is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        if is_file and not self.has_started and self._target != "-":
+        if is_file and not self.has_started and self._target not in STANDARD_OUTPUTS:
             os.ftruncate(descriptor, 0)
         self.has_started = True
         if is_file:

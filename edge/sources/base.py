@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -73,6 +73,7 @@ class Source:
     idle: Callable[[], object] | None = None  # called about ten times a second while a live source waits for a frame
 
     def __init__(self, name: str) -> None:
+    files: Sequence[Path] = ()  # of pictures
         self.name = name
         self.stop = Stop()  # ends the frames; may be set from any thread or signal handler
 
@@ -92,6 +93,10 @@ class Source:
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
 
     def skip(self, error: EmotionError) -> None:
+            yield Frame(index, index / self.fps, time.monotonic(), image, name)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self.frames():
         """Report on stderr why a picture is passed over, and count it; may be called from any thread."""
         print(printable(f"skipped: {error}"), file=sys.stderr)
         self.skipped += 1

@@ -34,14 +34,14 @@ class Pictures(Source):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        paths = sorted(_paths(text))
-        self._files = [path for path in paths if _is_picture(path)]
+        paths = sorted(picture_paths(text))
+        self.files = [path for path in paths if _is_picture(path)]
         self.notice = _left_out(text, [path for path in paths if not (_is_picture(path) or _is_system_file(path))])
-        if not self._files:
+        if not self.files:
             raise SourceError(f"expected pictures in {text}, found none{(self.notice and f' ({self.notice})') or ''}")
-        if len(self._files) == 1:
-            read_picture(self._files[0])  # a damaged one is an error before there is any output
-        self.folder = Path(os.path.commonpath([file.absolute().parent for file in self._files]))
+        if len(self.files) == 1:
+            read_picture(self.files[0])  # a damaged one is an error before there is any output
+        self.folder = Path(os.path.commonpath([file.absolute().parent for file in self.files]))
 
     @staticmethod
     def accepts(text: str) -> bool:
@@ -53,7 +53,7 @@ class Pictures(Source):
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
         """Yield each picture, uint8 [height, width, 3] BGR, with its name; report on stderr which were skipped."""
-        for file in self._files:
+        for file in self.files:
             try:
                 data = read_bytes(file)
                 image = decode_picture(data, str(file))
@@ -107,7 +107,8 @@ def _is_pattern(text: str) -> bool:
     return any(wildcard in text for wildcard in "*?[") and not Path(text).exists()
 
 
-def _paths(text: str) -> list[Path]:
+def picture_paths(text: str) -> list[Path]:
+    """Return the paths that the source names, pictures or not."""
     path = Path(text)
     if path.is_dir():
         return list(path.iterdir())

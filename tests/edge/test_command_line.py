@@ -105,11 +105,12 @@ def test_wrong_input(
 
 @pytest.mark.parametrize("option", ["--events", "--stats"])
 @pytest.mark.parametrize("name", ["a.jpg", "model.tflite", "clip.mp4"])
-def test_text_never_overwrites_a_picture_model_or_video(tmp_path: Path, option: str, name: str) -> None:
+def test_text_never_overwrites_a_picture_model_or_video(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], option: str, name: str
+) -> None:
     (tmp_path / name).write_bytes(b"precious")
-    done = run("--source", "demo", "--no-display", option, tmp_path / name)
-    assert done.returncode == 2
-    assert "with a text file's name" in done.stderr
+    assert edge.run.main(["--source", "demo", "--no-display", option, str(tmp_path / name)]) == 2
+    assert "with a text file's name" in capfd.readouterr().err
     assert (tmp_path / name).read_bytes() == b"precious"
 
 
