@@ -11,7 +11,7 @@ else
 PROFILE ?= headless
 endif
 
-.PHONY: demo test test-fast test-lean lint clean
+.PHONY: demo test test-fast test-lean fuzz lint clean
 
 demo: $(LEAN)/$(PROFILE).done  ## install the lean environment and run the shipped model on a moving face
 	$(LEAN)/bin/edge-emotion demo $(ARGS)
@@ -26,6 +26,9 @@ test-fast: $(FULL)/dev.done  ## run the tests that train, export and measure not
 test-lean: .venv-lowest/lean.done .venv-newest/lean.done  ## test edge with the lowest and the newest versions allowed
 	.venv-lowest/bin/python -m pytest -m "not slow" tests/edge $(ARGS)
 	.venv-newest/bin/python -m pytest -m "not slow" tests/edge $(ARGS)
+
+fuzz: $(FULL)/dev.done  ## attack with damaged and hostile input for minutes, and print the counts
+	$(FULL)/bin/python -m pytest -m fuzz --capture=no tests/edge $(ARGS)
 
 lint: $(LINT)/lint.done  ## ruff and mypy, without TensorFlow
 	$(LINT)/bin/ruff check .

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ def read_model_file(path: Path) -> ModelFile:
     except Exception as error:  # zipfile alone raises ten kinds for what others wrote
         reason = printable(str(error) or type(error).__name__).partition("\n")[0]
         raise ModelError(
-            f"expected a model with a card inside, found none in {path} ({reason}); make one with export"
+            f"expected a model with a card inside, cannot read one in {path} ({reason}); make it with export"
         ) from error
     card = ModelCard.from_json(text, path)
     if not card.graph_sha256:
@@ -75,12 +76,12 @@ def read_bounded(path: Path) -> bytes:
         raise ModelError(f"no model at {path}; check the path")
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE:
+                raise ModelError(f"expected a model of at most {MAX_FILE:,} bytes, found {size:,} in {path}")
+            return file.read(size)
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror}; check the path") from error
-    if len(content) > MAX_FILE:
-        raise ModelError(f"expected a model of at most {MAX_FILE:,} bytes, found more in {path}")
-    return content
 
 
 @functools.cache  # once a file
@@ -92,7 +93,11 @@ def _warn_of_missing_hash(path: Path) -> None:
 
 
 def tflite_bytes(graph: bytes, card: ModelCard) -> bytes:
-    """Return a .tflite file: the flatbuffer, then a zip archive of labels.txt and the card with its hash."""
+    """Return a .tflite file: the flatbuffer, then a zip archive of labels.txt and the card with its hash.
+
+    `graph` may be a whole file, whose archive is replaced.
+    """
+    graph = _without_archive(graph)
     file = io.BytesIO()
     file.write(graph)
     with zipfile.ZipFile(file, "a") as archive:
@@ -103,7 +108,11 @@ def tflite_bytes(graph: bytes, card: ModelCard) -> bytes:
 
 
 def onnx_bytes(graph: bytes, card: ModelCard) -> bytes:
-    """Return an .onnx file: the model, without metadata_props of its own, then the card with its hash in them."""
+    """Return an .onnx file: the model, then metadata_props with the card and its hash.
+
+    `graph` may be a whole file, whose metadata_props are replaced.
+    """
+    graph, _ = _without_properties(graph)
     text = _with_hash(card, graph).to_json()
     properties = {CARD_KEY: text, CARD_SHA256_KEY: _sha256(text), LABELS_KEY: ",".join(card.labels)}
     entries = (_field(1, key.encode()) + _field(2, value.encode()) for key, value in properties.items())
@@ -120,21 +129,41 @@ def _sha256(text: str) -> str:
 
 def _split_tflite(content: bytes) -> tuple[bytes, bytes]:
     """Return the flatbuffer and the card's text. Only the end of the file is read as a zip archive."""
-    tail = content[-MAX_ARCHIVE:]
-    with zipfile.ZipFile(io.BytesIO(tail)) as archive:
+    with zipfile.ZipFile(io.BytesIO(content[-MAX_ARCHIVE:])) as archive:
         entry = archive.getinfo(CARD_FILE)
-        start = min(item.header_offset for item in archive.infolist())
         if entry.file_size > MAX_JSON or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"expected {CARD_FILE} stored or deflated, at most {MAX_JSON:,} bytes")
         with archive.open(entry) as file:
             text = file.read(MAX_JSON + 1)  # also where the size in the archive's directory is a lie
-    if start < 0 or len(text) != entry.file_size:
-        raise ValueError(f"expected an archive of at most {MAX_ARCHIVE:,} bytes")
-    return content[: len(content) - len(tail) + start], text
+    if len(text) != entry.file_size:
+        raise ValueError(f"expected {entry.file_size:,} bytes of {CARD_FILE}")
+    return _without_archive(content), text
+
+
+def _without_archive(content: bytes) -> bytes:
+    """Return the flatbuffer of a .tflite file, which ends where the first entry of the zip archive starts, if any."""
+    tail = content[-MAX_ARCHIVE:]
+    if not zipfile.is_zipfile(io.BytesIO(tail)):
+        return content
+    with zipfile.ZipFile(io.BytesIO(tail)) as archive:
+        start = min((item.header_offset for item in archive.infolist()), default=archive.start_dir)
+    if start < 0:
+        raise ValueError(f"expected a zip archive of at most {MAX_ARCHIVE:,} bytes")
+    return content[: len(content) - len(tail) + start]
 
 
 def _split_onnx(content: bytes) -> tuple[bytes, bytes]:
     """Return the model without its metadata_props, and the card's text."""
+    graph, properties = _without_properties(content)
+    text = properties[CARD_KEY.encode()]
+    sealed = properties.get(CARD_SHA256_KEY.encode())
+    if sealed != _sha256(text.decode()).encode() and (sealed is not None or b'"graph_sha256"' in text):
+        raise ValueError("its card is damaged")
+    return graph, text
+
+
+def _without_properties(content: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return an ONNX model without its metadata_props, and those."""
     graph = []
     properties: dict[bytes, bytes] = {}
     view = memoryview(content)
@@ -145,11 +174,7 @@ def _split_onnx(content: bytes) -> tuple[bytes, bytes]:
             properties[entry.get(1, b"")] = entry.get(2, b"")
         else:
             graph.append(view[start:end])
-    text = properties[CARD_KEY.encode()]
-    sealed = properties.get(CARD_SHA256_KEY.encode())
-    if sealed != _sha256(text.decode()).encode() and (sealed is not None or b'"graph_sha256"' in text):
-        raise ValueError("its card is damaged")
-    return b"".join(graph), text
+    return b"".join(graph), properties
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:

@@ -50,9 +50,10 @@ def stamp(model: Any) -> None:
     for graph in model.subgraphs:
         for operator in graph.operators:
             code = model.operatorCodes[operator.opcodeIndex]
-            inputs = [None if index < 0 else graph.tensors[index] for index in operator.inputs]
-            version = _version(names[code.builtinCode], inputs, graph.tensors[operator.outputs[0]], operator)
-            code.version = max(code.version, version)
+            inputs: list[Any] = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
+            if inputs:  # an operator without any has one version
+                version = _version(names[code.builtinCode], inputs, graph.tensors[operator.outputs[0]], operator)
+                code.version = max(code.version, version)
 
 
 def _version(name: str, inputs: list[Any], output: Any, operator: Any) -> int:
@@ -61,7 +62,7 @@ def _version(name: str, inputs: list[Any], output: Any, operator: Any) -> int:
 
     int8 = schema.TensorType.INT8
     options = operator.builtinOptions
-    data = inputs[DATA_INPUT.get(name, 0)] if inputs else None
+    data = inputs[DATA_INPUT.get(name, 0)]
     if name in HYBRID_VERSIONS and data.type == schema.TensorType.FLOAT32 and inputs[1].type == int8:
         if name == "FULLY_CONNECTED" and options.asymmetricQuantizeInputs and not _is_per_channel(inputs[1]):
             return 9
@@ -76,7 +77,7 @@ def _version(name: str, inputs: list[Any], output: Any, operator: Any) -> int:
         return 5
     if name == "MUL" and data.type == int8 and _scale(inputs[0]) * _scale(inputs[1]) >= _scale(output):
         return 3
-    return INT8_VERSIONS.get(name, 1) if data is not None and data.type == int8 else 1
+    return INT8_VERSIONS.get(name, 1) if data.type == int8 else 1
 
 
 def _is_per_channel(tensor: Any) -> bool:

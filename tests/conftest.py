@@ -19,8 +19,10 @@ SLOW_FIXTURES = {"exported", "public_test", "tiny_run"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects tests by their markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a trained or exported model, or the whole data set, as slow."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need a trained or exported model, or the whole data set, as slow; fuzz only by `-m fuzz`."""
+    if "fuzz" not in config.option.markexpr:
+        items[:] = [item for item in items if item.get_closest_marker("fuzz") is None]
     for item in items:
         if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")

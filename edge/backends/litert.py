@@ -45,7 +45,8 @@ def open_interpreter(graph: bytes, path: Path, threads: int) -> tuple[str, Any]:
             interpreter = interpreter_class(model_content=graph, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"expected a TFLite model, cannot load {path}: {str(error).splitlines()[0]}") from error
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"expected a TFLite model, cannot load {path}: {reason}") from error
     return name, interpreter
 
 

@@ -27,7 +27,7 @@ class OnnxRuntime:
         try:
             self._session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            reason = str(error).splitlines()[0]
+            reason = str(error).partition("\n")[0]
             raise ModelError(f"expected an ONNX model, cannot load {model.path}: {reason}") from error
         self.card = model.card
         inputs = self._session.get_inputs()[0]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from edge.errors import ModelError
+from edge.model_file import read_bounded
 from edge.opencv import cv2
+from edge.untrusted import printable
 from edge.values import Box, Face, Image
 
 MAX_IOU = 0.3  # boxes that overlap more are one face
@@ -58,6 +63,20 @@ class Crop:
         left = x + (width - side) / 2
         top = y + (height - side) / 2 + self.down * size
         return Face(Box(round(left), round(top), side, side), score)
+
+
+def read_model(named: Path | None, ours: Path, sha256: str) -> bytes:
+    """Return a detector's model file: the one that the user named, or else ours. Runtimes get the bytes hashed here.
+
+    Warns on stderr of a named file that is not the known one. Raises ModelError if ours is damaged.
+    """
+    content = read_bounded(named or ours)
+    if hashlib.sha256(content).hexdigest() == sha256:
+        return content
+    if named is None:
+        raise ModelError(f"damaged model {ours}: its sha256 is not {sha256}; install it again")
+    print(f"warning: {printable(str(named))} is unknown: its sha256 is not that of {ours.name}", file=sys.stderr)
+    return content
 
 
 def shrink(image: Image, longest_side: float) -> tuple[Image, float]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.backends.litert import open_interpreter
-from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first
-from edge.detectors.blazeface_model import URL, fetch_model
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, read_model
+from edge.detectors.blazeface_model import SHA256, URL, fetch_model
 from edge.errors import ModelError
 from edge.opencv import cv2
 from edge.values import Face, Floats, Image
@@ -32,7 +32,7 @@ class BlazeFace(Detector):
 
     def __init__(self, model: Path | None = None) -> None:
         path = model or fetch_model()
-        _, self._interpreter = open_interpreter(path.read_bytes(), path, threads=1)
+        _, self._interpreter = open_interpreter(read_model(model, path, SHA256), path, threads=1)
         inputs = self._interpreter.get_input_details()
         outputs = {tuple(item["shape"]): item["index"] for item in self._interpreter.get_output_details()}
         count = sum(cells * cells * anchors for cells, anchors in GRIDS)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detectors.base import Detector, largest_first
+from edge.detectors.base import Detector, largest_first, read_model
 from edge.detectors.blazeface import CROP
-from edge.detectors.blazeface_model import fetch_model
+from edge.detectors.blazeface_model import SHA256, fetch_model
 from edge.errors import MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.quiet import quiet
@@ -30,9 +30,10 @@ class MediaPipe(Detector):
             raise MissingExtra("mediapipe", "mediapipe") from None
         self._mediapipe = mediapipe
         path = model or fetch_model()
+        content = read_model(model, path, SHA256)
         try:
             with quiet():
-                options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_path=str(path)))
+                options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_buffer=content))
                 self._detector = vision.FaceDetector.create_from_options(options)
         except (ValueError, RuntimeError, OSError) as error:
             raise ModelError(f"expected BlazeFace's model, mediapipe cannot load {path}") from error

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, shrink
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, read_model, shrink
 from edge.errors import MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.values import Face, Image
 
 MODEL = Path(__file__).resolve().parents[1] / "models" / "face_detection_yunet_2023mar.onnx"
+SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 SMALLEST_FACE = 10  # pixels of the shrunk image
 MIN_LENGTH = 160  # pixels: the longer side of the shrunk image, at least
 THOROUGH_LENGTH = 480  # the same in a thorough search
@@ -33,17 +34,15 @@ class YuNet(Detector):
     def __init__(self, model: Path | None = None) -> None:
         if not hasattr(cv2, "FaceDetectorYN"):
             raise MissingExtra(f"an OpenCV with FaceDetectorYN (found {cv2.__version__})", "headless")
-        path = model or MODEL
-        if not path.is_file():
-            raise ModelError(f"no model at {path}; check the path")
+        graph = np.frombuffer(read_model(model, MODEL, SHA256), np.uint8)
+        config = np.empty(0, np.uint8)
+        size = (MIN_LENGTH, MIN_LENGTH)
         try:
-            graph = np.fromfile(path, np.uint8)  # OpenCV opens no name outside UTF-8 or, on Windows, the code page
-            config = np.empty(0, np.uint8)
-            size = (MIN_LENGTH, MIN_LENGTH)
             self._detector = cv2.FaceDetectorYN.create("onnx", graph, config, size, MIN_SCORE, MAX_IOU)
             self._detector.detect(np.zeros((MIN_LENGTH, MIN_LENGTH, 3), np.uint8))  # a wrong network fails here
         except cv2.error as error:
-            raise ModelError(f"expected a YuNet model (2023mar), OpenCV {cv2.__version__} cannot run {path}") from error
+            found = f"OpenCV {cv2.__version__} cannot run {model or MODEL}"
+            raise ModelError(f"expected a YuNet model (2023mar), {found}") from error
         self.invoke = self._run
 
     def detect(self, image: Image, smallest: float | None = None) -> list[Face]:
