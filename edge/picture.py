@@ -5,6 +5,7 @@ Files are read and written as bytes: OpenCV opens no name that is not UTF-8 and,
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge.picture_header import Header, look
 from edge.quiet import native_lines
 from edge.values import Image
 
+MAX_BYTES = 8 * MAX_PIXELS  # as many as the largest picture has with four colours of 16 bits
 CODECS = {"AVIF": ".avif", "GIF": ".gif"}  # formats that OpenCV's packages have read since 4.11 or 4.12
 # What libjpeg says of data that is gone. "2 extraneous bytes" is no damage: some cameras write them.
 DAMAGE = re.compile(r"premature end|bad Huffman code|instead of RST|\d{3,} extraneous bytes", re.IGNORECASE)
@@ -31,9 +33,12 @@ def read_picture(file: Path) -> Image:
 
 
 def read_bytes(file: Path) -> bytes:
-    """Return the contents of a file; raise SourceError if it cannot be read."""
+    """Return the contents of a file; raise SourceError if it cannot be read or is too large for a picture."""
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            if os.fstat(opened.fileno()).st_size > MAX_BYTES:
+                raise SourceError(f"expected a picture of at most {MAX_BYTES / 1e6:.0f} MB, {file} is larger")
+            return opened.read()
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "out of memory"
         raise SourceError(f"cannot read {file}: {reason}; check the file") from error

@@ -211,6 +211,13 @@ def test_no_bytes_crash_the_look_at_the_header() -> None:
             look(changed.tobytes())
 
 
+def test_a_file_too_large_for_a_picture_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "film.jpg").open("wb") as file:
+        file.truncate(10**9)  # takes no room on the disk
+    with pytest.raises(SourceError, match=r"at most 800 MB.*film\.jpg"):
+        read_picture(tmp_path / "film.jpg")
+
+
 def test_heic_without_its_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(SourceError, match=r"a\.jpg.*HEIC.*pip install '\.\[heic\]'"):
