@@ -98,7 +98,7 @@ class Source:
     def __iter__(self) -> Iterator[Frame]:
         for frame in self.frames():
         """Report on stderr why a picture is passed over, and count it; may be called from any thread."""
-        print(printable(f"skipped: {error}"), file=sys.stderr)
+        sys.stderr.write(printable(f"skipped: {error}") + "\n")  # print() would write the line's end apart
         self.skipped += 1
 
     def stats(self) -> dict[str, Any]:
