@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import NoReturn
 
+from edge.redaction import redacted
 from edge.untrusted import printable
 
 
@@ -26,7 +27,7 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, formatter_class=HelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {printable(message)}; see {self.prog} --help\n")
+        self.exit(2, f"error: {printable(redacted(message))}; see {self.prog} --help\n")
 
 
 def whole(low: int, high: int = 10**9) -> Callable[[str], int]:

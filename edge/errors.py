@@ -19,11 +19,15 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from edge.redaction import redacted
 from edge.untrusted import printable
 
 
 class EmotionError(Exception):
-    """Report an error in one line: what was expected, what was found, what to do."""
+    """Report an error in one line: what was expected, what was found, what to do. It holds no password."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class UsageError(EmotionError):

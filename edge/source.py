@@ -7,13 +7,14 @@ the newest frame: a thread reads them into a one-slot mailbox and drops older fr
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from edge.errors import SourceError, UsageError
-from edge.sources.base import CameraSettings, Device, Source
+from edge.sources.base import CameraSettings, Capture, Device, Source
 from edge.sources.camera import Camera
 from edge.sources.demo import Demo
 from edge.sources.live import Live
@@ -29,6 +30,7 @@ from edge.values import Frame
 DEVICES: tuple[type[Device], ...] = (PiCamera, Camera, HttpStream, Stream)
 RECORDINGS: tuple[type[Source], ...] = (Demo, Pictures, Video)
 NO_SETTINGS = CameraSettings()
+IDLE_S = 0.1  # a time-lapse has seconds between two frames, in which a window must serve its keys
 
 
 def open_source(
@@ -42,9 +44,11 @@ def open_source(
     text = _unquoted(text)
     device = next((device for device in DEVICES if device.accepts(text)), None)
     _check_settings(text, settings, device.supported_settings if device else ())
-    if device:
-        return Live(text, partial(device, text, settings), may_be_still=device.may_be_still)
-    recording = _open_recording(text)
+    opened = device(text, settings) if device else None  # in the main thread: there macOS asks for permission
+    file = opened.file if isinstance(opened, HttpStream) else None
+    if device and opened and not file:
+        return Live(text, _once(opened, partial(device, text, settings)), may_be_still=device.may_be_still)
+    recording = Video(text, file) if file else _open_recording(text)
     if isinstance(recording, Demo):
         recording.endless = endless_demo
     if not realtime:
@@ -58,6 +62,12 @@ def _unquoted(text: str) -> str:
     """Return the text without its single quotes, which cmd.exe, unlike other shells, passes on."""
     quoted = len(text) > 2 and text[0] == text[-1] == "'" and not Path(text).exists()
     return text[1:-1] if quoted else text
+
+
+def _once(opened: Capture, open_again: Callable[[], Capture]) -> Callable[[], Capture]:
+    """Return a function that gives the open device at its first call, and opens it again at the others."""
+    captures = chain([opened], iter(open_again, None))
+    return lambda: next(captures)
 
 
 def _check_settings(text: str, settings: CameraSettings, supported: tuple[str, ...]) -> None:
@@ -86,5 +96,7 @@ def paced(source: Source) -> Iterator[Frame]:
         return
     start_s = time.monotonic()
     for frame in source:
-        time.sleep(max(0.0, start_s + frame.time_s - time.monotonic()))
+        while (wait_s := start_s + frame.time_s - time.monotonic()) > 0 and not source.stop.wait(min(wait_s, IDLE_S)):
+            if source.idle:
+                source.idle()
         yield replace(frame, captured_s=time.monotonic())  # as if a camera had captured it now

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from edge.errors import EmotionError
+from edge.redaction import redacted
 from edge.stopping import Stop
 from edge.untrusted import printable
 from edge.values import Frame, Image
@@ -61,7 +62,10 @@ class Device(Capture, Protocol):
 
 
 class Source:
-    """Iterate over frames. Recordings implement `accepts`, `__init__(text)` and `images`; Live overrides `__iter__`."""
+    """Iterate over frames. Live overrides `__iter__`.
+
+    Recordings implement `accepts`, `__init__(text)` and `images` or, if their frames have times of their own, `frames`.
+    """
 
     live = False
     independent = False  # pictures that have nothing to do with each other
@@ -69,12 +73,12 @@ class Source:
     dropped = 0  # frames replaced by a newer one before the loop was ready for them
     skipped = 0  # pictures that could not be read or recorded
     notice: str | None = None  # for the user, as a resolution that differs from the requested one
+    files: Sequence[Path] = ()  # of pictures
     folder: Path | None = None  # of pictures: the folder that their names are relative to
     idle: Callable[[], object] | None = None  # called about ten times a second while a live source waits for a frame
 
     def __init__(self, name: str) -> None:
-    files: Sequence[Path] = ()  # of pictures
-        self.name = name
+        self.name = redacted(name)
         self.stop = Stop()  # ends the frames; may be set from any thread or signal handler
 
     @staticmethod
@@ -86,17 +90,18 @@ class Source:
         """Yield each picture, uint8 [height, width, 3] BGR, with its file name if it has one."""
         raise NotImplementedError
 
-    def __iter__(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame]:
+        """Yield each picture with its time."""
         for index, (image, name) in enumerate(self.images()):
-            if self.stop.is_set():
-                return
-            yield Frame(index, index / self.fps, time.monotonic(), image, name)
-
-    def skip(self, error: EmotionError) -> None:
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self.frames():
+            if self.stop.is_set():
+                return
+            yield frame
+
+    def skip(self, error: EmotionError) -> None:
         """Report on stderr why a picture is passed over, and count it; may be called from any thread."""
         sys.stderr.write(printable(f"skipped: {error}") + "\n")  # print() would write the line's end apart
         self.skipped += 1

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import http.client
 import re
-import ssl
 import time
-import urllib.request
-from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from edge.errors import SourceError
 from edge.picture import decode_picture
+from edge.sources.address import is_file, request, stream_error
 from edge.sources.base import CameraSettings, Capture
+from edge.sources.capture import FFmpegCapture
 from edge.sources.stream import Stream
+from edge.sources.web_file import open_web_file
 from edge.values import Image
 
-OPEN_TIMEOUT_S = 5.0
 PICTURE_TIMEOUT_S = 3.0  # for one sound picture, however slowly its bytes come
 MAX_HEAD = 1 << 16  # bytes between two pictures
 MAX_PICTURE = 1 << 26  # bytes: a JPEG of 100 million pixels has about half
@@ -36,14 +35,20 @@ class HttpStream:
     may_be_still = True
 
     def __init__(self, text: str, settings: CameraSettings) -> None:
-        response = _request(text)
+        response = request(text)
         boundary = response.headers.get_param("boundary") if response else None
-        if response and boundary and response.headers.get_content_type() == MULTIPART:
-            self._capture: Capture = MotionJpeg(response, str(boundary), _host(text))
+        self.file: FFmpegCapture | None = None  # to be read as a recording, in place of this stream
+        if response is None:
+            self._capture: Capture = Stream(text, settings)
+        elif boundary and response.headers.get_content_type() == MULTIPART:
+            self._capture = MotionJpeg(response, str(boundary), _host(text))
+        elif is_file(response):
+            self._capture = self.file = open_web_file(text, response, settings)
         else:
-            if response:
-                response.close()
-            self._capture = Stream(text, settings)
+            response.close()
+            stream = Stream(text, settings, lambda url: stream_error(url, response.headers))
+            self.file = stream if stream.announced_frames() else None  # as a playlist that has an end
+            self._capture = stream
         self.fps = self._capture.fps
         self.notice = self._capture.notice
 
@@ -136,29 +141,6 @@ class MotionJpeg:
 
     def _too_large(self) -> SourceError:
         return SourceError(f"expected pictures of at most {MAX_PICTURE >> 20} MB from {self._host}, found a larger one")
-
-
-def _request(url: str) -> http.client.HTTPResponse | None:
-    """Request a stream; None if only FFmpeg may understand the answer. Raises SourceError if there is no stream."""
-    parts = urlsplit(url)
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-    if parts.username is not None:
-        passwords.add_password(None, address, unquote(parts.username), unquote(parts.password or ""))
-    handlers = (urllib.request.HTTPBasicAuthHandler, urllib.request.HTTPDigestAuthHandler)
-    opener = urllib.request.build_opener(*(handler(passwords) for handler in handlers))
-    try:
-        return opener.open(address, timeout=OPEN_TIMEOUT_S)  # type: ignore[no-any-return]
-    except HTTPError as error:
-        reason = f"it answers {error.code} {error.reason}"
-    except (URLError, TimeoutError, ConnectionError) as error:
-        cause = getattr(error, "reason", error)
-        if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError):
-            return None
-        reason = cause.strerror or str(cause)
-    except (http.client.HTTPException, ValueError):
-        return None
-    raise SourceError(f"cannot open stream at {_host(url)}: {reason}; check the address and that it answers")
 
 
 def _host(url: str) -> str:

@@ -15,17 +15,16 @@ class Playback:
         self.fps = source.fps
         self.notice = source.notice
         self._source = source
-        self._images = source.images()
+        self._frames = source.frames()
         self._start_s = time.monotonic()
-        self._count = 0
 
     def read(self) -> Image | None:
         """Wait until the next frame is due and return it, uint8 [height, width, 3] BGR; None after the last one."""
-        image, _ = next(self._images, (None, None))
-        due_s = self._start_s + self._count / self.fps
-        time.sleep(max(0.0, due_s - time.monotonic()))
-        self._count += 1
-        return image
+        frame = next(self._frames, None)
+        if frame is None:
+            return None
+        time.sleep(max(0.0, self._start_s + frame.time_s - time.monotonic()))
+        return frame.image
 
     def release(self) -> None:
         """Close the recording."""

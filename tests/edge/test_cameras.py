@@ -13,7 +13,6 @@ import pytest
 from edge.errors import SourceError, UsageError
 from edge.opencv import cv2
 from edge.source import open_source
-from edge.sources import camera
 from edge.sources.base import CameraSettings
 
 
@@ -100,29 +99,6 @@ def test_webcam_settings_are_requested_in_an_order_that_drivers_need(webcams: li
         pass
     size = [cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT]
     assert webcams[0].requested == [cv2.CAP_PROP_BUFFERSIZE, cv2.CAP_PROP_FOURCC, *size, cv2.CAP_PROP_FPS]
-
-
-def test_missing_webcam_lists_the_cameras_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("dev/video0", "dev/video10", "dev/video2", "names/video0/name"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("A webcam\n")
-    monkeypatch.setattr(camera, "DEVICE_FOLDER", tmp_path / "dev")
-    monkeypatch.setattr(camera, "NAME_FOLDER", tmp_path / "names")
-    monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(SourceError) as caught:
-        open_source("97")
-    listed = "video0 (A webcam), video2, video10"
-    assert f"cameras on this machine: {listed};" in str(caught.value).replace(f"{tmp_path}/dev/", "")
-
-
-@pytest.mark.parametrize("driver", ["unicam", "rp1-cfe"])
-def test_camera_list_points_to_the_pi_camera(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver: str) -> None:
-    (tmp_path / "video0").mkdir()
-    (tmp_path / "video0" / "name").write_text(driver)
-    monkeypatch.setattr(camera, "DEVICE_FOLDER", tmp_path)
-    monkeypatch.setattr(camera, "NAME_FOLDER", tmp_path)
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert camera.cameras().endswith("--source picamera)")
 
 
 def test_missing_picamera2_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
