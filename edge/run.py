@@ -74,10 +74,10 @@ def run(options: RunOptions) -> int:
     ):
         if source.independent and pipeline.calibrator.needs_video:
             raise UsageError(f"expected a video or camera for --neutral {options.neutral}, found pictures; give a file")
-        if source.notice:
         for output in outputs:
             if output.name == "record" and source.independent:
                 check_folder(Path(output.target), source)
+        if source.notice:
             print(source.notice, file=sys.stderr)
         if message:
             _report(options, message)
@@ -110,8 +110,8 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
         calibrate=pipeline.calibrator.start,
         open_reader=lambda: EmotionReader(model.path, options.detector, options.detector_model).read,
         hides_faces=options.blur,
-        thinning=options.thinning,
         skip=source.skip,
+        thinning=options.thinning,
     )
 
 

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from edge.errors import EmotionError
-from edge.redaction import redacted
 from edge.stopping import Stop
 from edge.untrusted import printable
 from edge.values import Frame, Image
@@ -78,7 +77,7 @@ class Source:
     idle: Callable[[], object] | None = None  # called about ten times a second while a live source waits for a frame
 
     def __init__(self, name: str) -> None:
-        self.name = redacted(name)
+        self.name = name
         self.stop = Stop()  # ends the frames; may be set from any thread or signal handler
 
     @staticmethod
