@@ -5,6 +5,7 @@ Files are read and written as bytes: OpenCV opens no name that is not UTF-8 and,
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -53,7 +54,7 @@ def decode_picture(data: bytes, name: str, grey: bool = False) -> Image:
     if header is None:
         raise SourceError(f"expected a picture, cannot decode {name}; check the file")
     if header.problem:
-        raise SourceError(f"expected a whole picture, but {name} is {header.problem}; fetch it again or remove it")
+        raise SourceError(f"expected a whole picture, but {name} is {header.problem}")
     if header.size:
         _check_size(header.size, name)
     if _opencv_reads(header):
@@ -110,8 +111,6 @@ def _upright(image: Image, orientation: int) -> Image:
 def _decode_with_pillow(data: bytes, kind: str, name: str) -> Image:
     """Decode what OpenCV does not: HEIC and, by the older ones, AVIF, GIF and animated WebP."""
     try:
-        import io
-
         import pillow_heif
         from PIL import Image as PillowImage
         from PIL import ImageOps

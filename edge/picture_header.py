@@ -69,7 +69,7 @@ def look(data: bytes) -> Header | None:
     try:
         return _READERS[name](data) if name in _READERS else Header(name)
     except (struct.error, IndexError):  # the header itself is cut off
-        return Header(name, problem="cut off")
+        return Header(name, problem="cut off; fetch it again or remove it")
 
 
 def _jpeg(data: bytes) -> Header:
@@ -81,7 +81,7 @@ def _jpeg(data: bytes) -> Header:
             size = (width, height)
         if marker == _JPEG_END:
             return Header("JPEG", size)
-    return Header("JPEG", size, problem="cut off: its end is missing")
+    return Header("JPEG", size, problem="cut off: its end is missing; fetch it again or remove it")
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
@@ -142,8 +142,9 @@ def _tiff(data: bytes) -> Header:
         return Header("TIFF")
     tags, has_more = _directory(data)
     size = (tags[_WIDTH], tags[_HEIGHT]) if _WIDTH in tags and _HEIGHT in tags else None
-    problem = "a camera's raw file, of which only the small preview is readable" if tags.get(_PREVIEW, 0) & 1 else None
-    return Header("TIFF", size, has_more=has_more, problem=problem)
+    if tags.get(_PREVIEW, 0) & 1:
+        return Header("TIFF", problem="a camera's raw file, of which only the preview is readable; convert it to JPEG")
+    return Header("TIFF", size, has_more=has_more)
 
 
 def _exif_orientation(exif: bytes) -> int:
