@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from edge.errors import EmotionError
+from edge.redaction import redacted
 from edge.stopping import Stop
 from edge.untrusted import printable
 from edge.values import Frame, Image
@@ -63,7 +64,7 @@ class Device(Capture, Protocol):
 class Source:
     """Iterate over frames. Live overrides `__iter__`.
 
-    Recordings implement `accepts`, `__init__(text)` and `images` or, if their frames have times of their own, `frames`.
+    Recordings implement `accepts`, `__init__(text)` and `images`; `read_frames`, if their frames have their own times.
     """
 
     live = False
@@ -77,7 +78,7 @@ class Source:
     idle: Callable[[], object] | None = None  # called about ten times a second while a live source waits for a frame
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = redacted(name)
         self.stop = Stop()  # ends the frames; may be set from any thread or signal handler
 
     @staticmethod
@@ -89,13 +90,13 @@ class Source:
         """Yield each picture, uint8 [height, width, 3] BGR, with its file name if it has one."""
         raise NotImplementedError
 
-    def frames(self) -> Iterator[Frame]:
+    def read_frames(self) -> Iterator[Frame]:
         """Yield each picture with its time."""
         for index, (image, name) in enumerate(self.images()):
             yield Frame(index, index / self.fps, time.monotonic(), image, name)
 
     def __iter__(self) -> Iterator[Frame]:
-        for frame in self.frames():
+        for frame in self.read_frames():
             if self.stop.is_set():
                 return
             yield frame

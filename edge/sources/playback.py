@@ -15,7 +15,7 @@ class Playback:
         self.fps = source.fps
         self.notice = source.notice
         self._source = source
-        self._frames = source.frames()
+        self._frames = source.read_frames()
         self._start_s = time.monotonic()
 
     def read(self) -> Image | None:

@@ -55,7 +55,7 @@ class Video(Source):
             if total >= MAX_FIRST_BYTES:
                 return
 
-    def frames(self) -> Iterator[Frame]:
+    def read_frames(self) -> Iterator[Frame]:
         """Yield the frames; report on stderr if their times are estimated, or if the file ends early."""
         times = FrameTimes(self.fps)
         count = 0
