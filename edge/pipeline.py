@@ -130,8 +130,8 @@ def loop(
         if frame is None:
             return
         if frame.error:
-            frame = hider.hide(frame, []) if hider else frame
-            _write(sinks, replace(frame, image=annotate_error(frame.image, frame.error)) if draws else frame, [])
+            lost = hider.hide(frame, []) if hider else frame
+            _write(sinks, replace(lost, image=annotate_error(lost.image, frame.error)) if draws else lost, [])
             continue
         try:
             readings = pipeline.step(frame)

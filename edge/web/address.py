@@ -49,8 +49,8 @@ class Address:
             listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"cannot serve on {self.host}:{self.port}: {reason}; choose another port") from error
+            problem = f"cannot serve on {self.host}:{self.port}: {(error.strerror or str(error)).lower()}"
+            raise OutputError(f"{problem}; choose another address or port") from error
         return listener
 
     def names(self) -> frozenset[str]:

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.draw import COLOURS
 from edge.errors import EmotionError
 from edge.reader import EmotionReader
+from edge.report.page import colours_of
 from edge.sinks.background import NO_PICTURE
 from edge.sinks.base import ReadPicture
 from edge.sinks.events import event
@@ -61,7 +61,7 @@ class _Pages:
         self._reader = reader
         self._start = {
             "labels": labels,
-            "colours": {label: _hex(COLOURS[label]) for label in labels if label in COLOURS},
+            "colours": colours_of(labels),
             "blur": hides_faces,
         }
         self._page = PAGE.read_text(encoding="utf-8")
@@ -191,11 +191,6 @@ def page_policy(page: str) -> str:
     allowed = [f"{kind}-src {_hash(page, tag)}" for kind, tag in (("style", "style"), ("script", "script"))]
     own = "img-src 'self' data:; connect-src 'self'"
     return f"{HEADERS['Content-Security-Policy']}; {own}; {'; '.join(allowed)}"
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    """Return a BGR colour as in CSS."""
-    return "#{2:02x}{1:02x}{0:02x}".format(*colour)
 
 
 def _hash(page: str, tag: str) -> str:

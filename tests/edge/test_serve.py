@@ -110,7 +110,7 @@ def test_any_other_address_is_refused(text: str) -> None:
 
 
 def test_a_port_in_use_is_an_error_before_the_run(page: Serve) -> None:
-    with pytest.raises(OutputError, match="choose another port"), Serve(str(page.port), make_context()):
+    with pytest.raises(OutputError, match="choose another address or port"), Serve(str(page.port), make_context()):
         pass
 
 
