@@ -32,8 +32,8 @@ class Stream(FFmpegCapture):
     may_be_still = True
 
     def __init__(self, text: str, settings: CameraSettings, error: Callable[[str], SourceError] = stream_error) -> None:
-        _set_options()
-        url = lowercase_scheme(text)
+        url, transport = split_transport(lowercase_scheme(text))
+        _set_options(transport)
         parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
         if not url.startswith("http") and "OPENCV_FFMPEG_THREADS" not in os.environ:
             parameters += [cv2.CAP_PROP_N_THREADS, DECODER_THREADS]
@@ -51,9 +51,21 @@ def lowercase_scheme(url: str) -> str:
     return f"{scheme.lower()}{mark}{rest}"
 
 
-def _set_options() -> None:
-    """Give FFmpeg our options; those in the user's environment come later, and so win."""
+def split_transport(url: str) -> tuple[str, str | None]:
+    """Return an RTSP address without `udp` or `tcp` in its query, as older FFmpegs had it, and which one it was."""
+    place, _, query = url.partition("?")
+    parts = query.split("&")
+    transport = next((part for part in parts if part in ("udp", "tcp")), None)
+    if transport is None or not url.startswith("rtsp"):
+        return url, None
+    rest = "&".join(part for part in parts if part != transport)
+    return (f"{place}?{rest}" if rest else place), transport
+
+
+def _set_options(transport: str | None) -> None:
+    """Give FFmpeg our options; those in the user's environment come later, and so win. The address's come last."""
     existing = [option for option in os.environ.get(OPTIONS_VARIABLE, "").split("|") if option]
     names = {option.partition(";")[0] for option in existing}
     ours = [f"{name};{value}" for name, value in OPTIONS.items() if name not in names]
-    os.environ[OPTIONS_VARIABLE] = "|".join(ours + existing)
+    asked = [f"rtsp_transport;{transport}"] if transport and f"rtsp_transport;{transport}" not in existing else []
+    os.environ[OPTIONS_VARIABLE] = "|".join(ours + existing + asked)

@@ -123,6 +123,17 @@ def test_pixels_become_square(tmp_path: Path) -> None:
         assert [frame.image.shape for frame in source] == [(240, 640, 3)] * 2
 
 
+def test_a_turned_clip_is_upright_and_its_pixels_are_square(tmp_path: Path) -> None:
+    path = encode(tmp_path / "turned.mp4", ratio=2, frames=2)
+    upright = bytes.fromhex("00010000 00000000 00000000 00000000 00010000")  # the matrix of the track's header
+    turned = bytes.fromhex("00000000 00010000 00000000 ffff0000 00000000")
+    data = path.read_bytes()
+    at = data.index(upright, data.index(b"tkhd"))
+    path.write_bytes(data[:at] + turned + data[at + len(upright) :])
+    with open_source(str(path)) as source:
+        assert [frame.image.shape for frame in source] == [(640, 240, 3)] * 2
+
+
 def test_a_cut_file_is_named_and_a_file_with_a_late_start_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
