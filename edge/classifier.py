@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from edge.backends.base import Backend
 from edge.preprocess import crop, to_input
-from edge.values import Box, Image, Probabilities
+from edge.values import Box, Face, Image, Probabilities
 
 
 class Classifier:
@@ -34,3 +37,36 @@ class Classifier:
         An expression and its mirror image are the same emotion: two readings of it err less than one.
         """
         return (self.read(image, box) + self.read(image, box, mirrored=True)) / np.float32(2)
+
+
+class ClassifierPool:
+    """Classify the faces of a frame on several cores: each worker has a classifier, and so an interpreter, of its own.
+
+    Runtimes release Python's lock while they compute. The answers and their order are those of a single classifier,
+    which reads everything while there is one face or one worker.
+    """
+
+    def __init__(self, classifier: Classifier, workers: int) -> None:
+        self._classifiers = [classifier]
+        self._workers = workers
+        self._executor: ThreadPoolExecutor | None = None  # started for the first frame with several faces
+
+    def map(self, classify: Callable[[Classifier, Face], Probabilities], faces: Sequence[Face]) -> list[Probabilities]:
+        """Return `classify(classifier, face)` for each face."""
+        count = min(self._workers, len(faces))
+        if count < 2:
+            return [classify(self._classifiers[0], face) for face in faces]
+        self._open(count)
+        assert self._executor is not None
+
+        def read_share(worker: int) -> list[Probabilities]:
+            return [classify(self._classifiers[worker], face) for face in faces[worker::count]]
+
+        others = [self._executor.submit(read_share, worker) for worker in range(1, count)]
+        shares = [read_share(0), *(other.result() for other in others)]  # this thread works too
+        return [shares[i % count][i // count] for i in range(len(faces))]
+
+    def _open(self, count: int) -> None:
+        self._executor = self._executor or ThreadPoolExecutor(self._workers - 1, thread_name_prefix="classifier")
+        while len(self._classifiers) < count:
+            self._classifiers.append(Classifier(self._classifiers[0].backend.another()))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from edge.blur import FaceHider
 from edge.calibrator import Calibrator
-from edge.classifier import Classifier
+from edge.classifier import Classifier, ClassifierPool
 from edge.detectors.base import Detector
 from edge.draw import annotate, annotate_error
 from edge.errors import EmotionError, SourceError
@@ -25,6 +25,7 @@ class Pipeline:
 
     `detect_interval` is in frames, `smallest` is the width in pixels of the smallest face to look for; None leaves them
     to the detector. `uncertain_below` is a probability. `calibrator` corrects readings by a person's neutral face.
+    `workers` is the number of cores that share the faces of a frame.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Pipeline:
         uncertain_below: float = UNCERTAIN_BELOW,
         smallest: float | None = None,
         calibrator: Calibrator | None = None,
+        workers: int = 1,
     ) -> None:
         self.detector = detector
         self.classifier = classifier
         self.meter = meter
+        self._pool = ClassifierPool(classifier, workers)
         self.tracker = Tracker(detector, detect_interval, smallest)
         self.calibrator = calibrator or Calibrator(classifier.card.labels)
         self._smallest = smallest
@@ -62,7 +65,7 @@ class Pipeline:
         """Return the readings of an independent picture, without tracking and smoothing."""
         with self.meter.stage("detect"):
             faces = self.detector.detect(frame.image, self._smallest)
-        outputs = self._classify(faces, lambda face: self.classifier.read_both_ways(frame.image, face.box))
+        outputs = self._classify(faces, lambda classifier, face: classifier.read_both_ways(frame.image, face.box))
         profile = self.calibrator.default
         readings = []
         with self.meter.stage("smooth"):
@@ -82,7 +85,7 @@ class Pipeline:
             faces = self.tracker.find(frame.image)
         self._mirrored = not self._mirrored
         outputs = self._classify(
-            faces.values(), lambda face: self.classifier.read(frame.image, face.box, self._mirrored)
+            list(faces.values()), lambda classifier, face: classifier.read(frame.image, face.box, self._mirrored)
         )
         readings = []
         with self.meter.stage("smooth"):
@@ -93,11 +96,13 @@ class Pipeline:
                 readings.append(Reading(id_, face, self._by_emotion(mean), label, calibrated))
         return readings
 
-    def _classify(self, faces: Collection[Face], classify: Callable[[Face], Probabilities]) -> list[Probabilities]:
+    def _classify(
+        self, faces: Sequence[Face], classify: Callable[[Classifier, Face], Probabilities]
+    ) -> list[Probabilities]:
         if not faces:  # the stage would be measured as free
             return []
         with self.meter.stage("classify"):
-            return [classify(face) for face in faces]
+            return self._pool.map(classify, faces)
 
     def _by_emotion(self, probabilities: Probabilities) -> EmotionProbabilities:
         return EmotionProbabilities(zip(self.classifier.card.labels, probabilities.tolist(), strict=True))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.backend import SHIPPED, open_backend
-from edge.classifier import Classifier
+from edge.classifier import Classifier, ClassifierPool
 from edge.detectors.haar import Haar
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.sources.demo import PHOTOGRAPH
+from edge.values import Box, Face, Probabilities
 from tests.conftest import shared
 from train.data import load
 from train.evaluation import evaluate_on_votes
@@ -70,3 +72,43 @@ def test_smiling_people_in_photographs_are_happy(name: str) -> None:
     assert faces
     probabilities = Classifier(open_backend(SHIPPED)).read(picture, faces[0].box)
     assert EMOTIONS[int(probabilities.argmax())] == "happy"
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_several_faces_are_classified_at_the_same_time(count: int) -> None:
+    """Answer a face only while another thread asks about another one."""
+    meeting = threading.Barrier(2, timeout=10)
+    asked: set[tuple[int, int]] = set()
+
+    def classify(classifier: Classifier, face: Face) -> Probabilities:
+        meeting.wait()
+        asked.add((id(classifier), threading.get_ident()))
+        return np.array([face.box.x], np.float32)
+
+    pool = ClassifierPool(Classifier(open_backend(SHIPPED)), workers=2)
+    answers = pool.map(classify, [Face(Box(i, 0, 9, 9)) for i in range(count)])
+    assert [int(answer[0]) for answer in answers] == list(range(count)), "in the order of the faces"
+    assert len(asked) == len({classifier for classifier, _ in asked}) == 2, "each thread has an interpreter of its own"
+
+
+def test_cores_change_no_answer() -> None:
+    image = cv2.imread(str(PHOTOGRAPH))
+    faces = [Face(Box(60 * i, 40 * i, 90 + 20 * i, 90 + 20 * i)) for i in range(5)]
+
+    def classify(classifier: Classifier, face: Face) -> Probabilities:
+        return classifier.read(image, face.box)
+
+    one, three = (ClassifierPool(Classifier(open_backend(SHIPPED)), workers).map(classify, faces) for workers in (1, 3))
+    np.testing.assert_array_equal(one, three)
+    assert len({row.tobytes() for row in one}) == len(faces)
+
+
+def test_a_face_that_fails_on_another_core_is_an_error() -> None:
+    def classify(classifier: Classifier, face: Face) -> Probabilities:
+        if face.box.x == 1:
+            raise ValueError("one")
+        return np.zeros(7, np.float32)
+
+    pool = ClassifierPool(Classifier(open_backend(SHIPPED)), workers=2)
+    with pytest.raises(ValueError, match="one"):
+        pool.map(classify, [Face(Box(i, 0, 9, 9)) for i in range(2)])
