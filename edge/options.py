@@ -17,17 +17,32 @@ from edge.sinks.outlet import STANDARD_OUTPUTS
 from edge.sinks.thinning import Thinning
 from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.base import CameraSettings
+from edge.sources.camera_list import list_cameras, table
 
 DEFAULT_SOURCE = "0"
 ALTERNATIVES = {  # options that people try -> the one that they mean
+    "--cam": "--source",
     "--camera": "--source",
     "--device": "--source",
+    "--file": "--source",
     "--image": "--source",
     "--input": "--source",
+    "--rtsp": "--source",
+    "--stream": "--source",
+    "--url": "--source",
     "--video": "--source",
+    "--webcam": "--source",
     "--output": "--record",
     "--save": "--record",
 }
+
+
+class ListCameras(argparse.Action):
+    """List the cameras of this machine and end the program."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print("\n".join(table(list_cameras())))
+        parser.exit()
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", type=positive, help="requested of the camera")
     parser.add_argument("--fourcc", type=fourcc, help="pixel format requested of the camera; MJPG is often the fastest")
     parser.add_argument("--realtime", action="store_true", help="play a video like a camera, dropping frames")
+    parser.add_argument("--list-cameras", action=ListCameras, nargs=0, help="list this machine's cameras and exit")
     parser.add_argument("--max-frames", type=whole(1), metavar="N", help="stop after this many frames")
 
 
