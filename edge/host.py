@@ -6,12 +6,14 @@ results.json.
 
 from __future__ import annotations
 
+import hmac
 import importlib.metadata
 import os
 import platform
 import shutil
 import subprocess
 import time
+import uuid
 from pathlib import Path
 from typing import TypedDict
 
@@ -71,6 +73,16 @@ def board() -> str | None:
 def processor() -> str | None:
     """Return the processor's model name."""
     return _cpuinfo("model name") or _cpuinfo("Model") or platform.processor() or None
+
+
+def device_id(purpose: str = "") -> str:
+    """Return 12 hexadecimal digits that identify this machine for a purpose, and stay the same.
+
+    The machine's own id is confidential (machine-id(5)): only a keyed hash of it is shown. Where there is none, the
+    network card's address takes its place.
+    """
+    machine = _read("/etc/machine-id") or f"{uuid.getnode():012x}"
+    return hmac.new(machine.encode(), f"edge-emotion {purpose}".encode(), "sha256").hexdigest()[:12]
 
 
 def cores() -> int:

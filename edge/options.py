@@ -183,6 +183,9 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--serve", metavar="[HOST:]PORT", help="live page for browsers; beyond this machine with a token: 0.0.0.0:8000"
     )
+    parser.add_argument(
+        "--mqtt", metavar="URL", help="report to a broker, and to Home Assistant: mqtt[s]://[user@]host[:port][/topic]"
+    )
     parser.add_argument("--blur", action="store_true", help="hide the faces in every picture that is shown or written")
     parser.add_argument("--report", metavar="FILE", help="at the end, a page (.html) or table (.csv) of what was seen")
     parser.add_argument("--report-pictures", metavar="FILE", help="the same with pictures of the strongest moments")

@@ -18,6 +18,7 @@ SINKS = {  # name of the option -> class; the window and the console have none, 
     "report": "edge.sinks.report:Report",
     "report-pictures": "edge.sinks.report:ReportWithPictures",
     "serve": "edge.sinks.serve:Serve",
+    "mqtt": "edge.sinks.mqtt:Mqtt",
 }
 ADDRESSES = ("serve", "mqtt")  # outputs whose target is no file
 

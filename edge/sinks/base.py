@@ -40,6 +40,7 @@ class SinkContext:
     skip: Callable[[EmotionError], None] = lambda _: None  # reports and counts a picture that cannot be recorded
     hides_faces: bool = False  # in every picture; see edge.blur
     thinning: Thinning = EVERY_FRAME  # of the events: --every, --on-change
+    page: str | None = None  # the address of --serve
 
 
 class Sink(Protocol):
