@@ -127,8 +127,7 @@ def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
         options.smallest,
         open_calibrator(options.neutral, detector, classifier),
     )
-    if options.blur:  # a face is to be hidden from its first frame on, however small, whoever else is tracked
-        pipeline.tracker.newcomer = detector.smallest_face
+    pipeline.tracker.thorough = options.blur  # a face is to be hidden from its first frame on, whoever else is tracked
     return pipeline
 
 

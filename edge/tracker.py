@@ -48,7 +48,7 @@ class Tracker:
 
     def __init__(self, detector: Detector, detect_interval: int | None = None, smallest: float | None = None) -> None:
         self.detections = 0  # so far
-        self.newcomer = NEWCOMER  # may be set
+        self.thorough = False  # may be set: each detection looks for all faces, however large the tracked ones are
         self._detector = detector
         self._detect_interval = detect_interval or detector.detect_interval
         self._smallest = smallest
@@ -68,14 +68,16 @@ class Tracker:
             self._frames_since_detection = 0 if certain else self._detect_interval - 1
         return {id_: track.face for id_, track in self._tracks.items() if not track.missed}
 
-    def _smallest_face(self, image: Image, visible: dict[int, Track]) -> float:
+    def _smallest_face(self, image: Image, visible: dict[int, Track]) -> float | None:
         """Return the width in pixels of the smallest face to look for: with large faces tracked, detection is fast."""
+        if self.thorough:
+            return self._smallest
         longest = max(image.shape[:2])
         smallest = self._smallest or longest * self._detector.smallest_face
         if not visible or self._smallest:
             return smallest
         tracked = min(track.face.box.width for track in visible.values())
-        return max(smallest, min(longest * self.newcomer, tracked / 2))
+        return max(smallest, min(longest * NEWCOMER, tracked / 2))
 
     def _follow(self, image: Image, visible: dict[int, Track]) -> bool:
         """Move the visible tracks to where their faces are now; return False, and move none, if one is lost."""

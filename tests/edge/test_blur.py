@@ -12,6 +12,7 @@ from edge.backend import SHIPPED, open_backend
 from edge.blur import CELLS, HOLD_S, MARGIN, FaceHider
 from edge.classifier import Classifier
 from edge.detector import open_detector
+from edge.detectors.yunet import YuNet
 from edge.meter import Meter
 from edge.opencv import cv2
 from edge.pipeline import Pipeline, loop
@@ -102,3 +103,21 @@ def test_the_command_hides_faces_in_the_recording_and_reads_them_in_the_events(t
     assert '"emotion": "happy"' in events.read_text()
     assert open_detector("auto").detect(cv2.imread(str(tmp_path / "in/face.png")))
     assert not open_detector("auto").detect(cv2.imread(str(record / "face.png")))
+
+
+def test_while_faces_are_hidden_all_faces_are_looked_for_in_every_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only large ones, or every tenth frame, as while a large face is tracked."""
+    searches: dict[str, list[float | None]] = {"": [], "--blur": []}
+    for option, smallest in searches.items():
+        find = YuNet.detect
+        monkeypatch.setattr(
+            YuNet, "detect", lambda self, image, s, f=find, n=smallest: n.append(s) or f(self, image, s)
+        )
+        stats = tmp_path / "stats.json"
+        arguments = ["demo", "--no-display", "--max-frames", "12", "--stats", str(stats), *filter(None, [option])]
+        assert main(arguments) == 0
+        monkeypatch.undo()
+    assert searches["--blur"] == [None] * 12
+    assert len(searches[""]) < 6
