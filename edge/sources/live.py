@@ -118,6 +118,8 @@ class Live(Source):
         self._first = self._thread.take(START_TIMEOUT_S)
         if self._first is None:
             self._thread.stop()
+            if isinstance(self._thread.error, SourceError):
+                raise self._thread.error
             reason = self._thread.error or "is another program using it?"
             raise SourceError(f"camera {name} opens but gives no picture ({reason}); check it and start again")
         self._start_s = self._first.time_s

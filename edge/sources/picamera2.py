@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from typing import Any
+
+import numpy as np
 
 from edge.errors import SourceError
+from edge.quiet import quiet
 from edge.sources.base import CameraSettings
 from edge.values import Image
 
@@ -12,7 +17,8 @@ os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # its log lines would 
 INSTALL_HINT = (
     "run: sudo apt install python3-picamera2, and create the environment with: python3 -m venv --system-site-packages"
 )
-NUMPY_HINT = "run: pip install '.[headless]' 'numpy<2'"
+OLDER_NUMPY_HINT = "it is compiled for numpy 1; run: pip install '.[headless]' 'numpy<2'"
+NEWER_NUMPY_HINT = "it is compiled for numpy 2; run: pip install --upgrade '.[headless]' 'numpy>=2'"
 
 
 class PiCamera:
@@ -22,17 +28,12 @@ class PiCamera:
     may_be_still = False
 
     def __init__(self, text: str, settings: CameraSettings) -> None:
-        try:
-            from picamera2 import Picamera2
-        except (ImportError, ValueError) as error:  # ValueError: its compiled parts are for numpy 1
-            reason = str(error).partition("\n")[0]
-            hint = NUMPY_HINT if "numpy" in reason else INSTALL_HINT
-            raise SourceError(f"--source {text} needs picamera2, cannot import it ({reason}); {hint}") from error
+        library = _import(text)
         size = settings.resolution or (640, 480)
         self.fps = settings.fps or 30.0
         frame_us = round(1e6 / self.fps)
         try:
-            self._camera = Picamera2()
+            self._camera = library.Picamera2()
             configuration = self._camera.create_video_configuration(
                 main={"format": "RGB888", "size": size},  # picamera2's name for blue, green, red in memory
                 controls={"FrameDurationLimits": (frame_us, frame_us)},
@@ -58,3 +59,24 @@ class PiCamera:
         """Close the camera."""
         self._camera.stop()
         self._camera.close()
+
+
+def _import(text: str) -> Any:
+    """Import picamera2. Raises SourceError.
+
+    Parts of it that are compiled for another numpy raise ValueError, ImportError or AttributeError, and numpy writes a
+    page about it to stderr.
+    """
+    with quiet():
+        try:
+            return importlib.import_module("picamera2")
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            message = f"--source {text} needs picamera2, cannot import it ({reason}); {_hint(reason)}"
+            raise SourceError(message) from error
+
+
+def _hint(reason: str) -> str:
+    if "numpy" not in reason and "_ARRAY_API" not in reason:
+        return INSTALL_HINT
+    return OLDER_NUMPY_HINT if int(np.__version__.partition(".")[0]) >= 2 else NEWER_NUMPY_HINT

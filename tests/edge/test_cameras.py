@@ -14,6 +14,7 @@ from edge.errors import SourceError, UsageError
 from edge.opencv import cv2
 from edge.source import open_source
 from edge.sources.base import CameraSettings
+from edge.sources.camera import Camera
 
 
 class FakeVideoCapture:
@@ -22,6 +23,7 @@ class FakeVideoCapture:
     def __init__(self, *arguments: Any) -> None:
         self.arguments = arguments
         self.requested: list[int] = []
+        self.script: list[bool] = []  # whether the first reads succeed
         self.granted = {
             cv2.CAP_PROP_FRAME_WIDTH: 640.0,
             cv2.CAP_PROP_FRAME_HEIGHT: 480.0,
@@ -39,8 +41,9 @@ class FakeVideoCapture:
     def get(self, key: int) -> float:
         return self.granted[key]
 
-    def read(self) -> tuple[bool, np.ndarray]:
-        return True, np.zeros((480, 640), dtype=np.uint8)
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        success = self.script.pop(0) if self.script else True
+        return success, np.zeros((480, 640), dtype=np.uint8) if success else None
 
     def release(self) -> None:
         pass
@@ -101,21 +104,62 @@ def test_webcam_settings_are_requested_in_an_order_that_drivers_need(webcams: li
     assert webcams[0].requested == [cv2.CAP_PROP_BUFFERSIZE, cv2.CAP_PROP_FOURCC, *size, cv2.CAP_PROP_FPS]
 
 
+def test_webcam_may_fail_at_a_read(monkeypatch: pytest.MonkeyPatch, webcams: list[FakeVideoCapture]) -> None:
+    """Fail at the first reads, as many cameras do while they warm up, and at a later one."""
+    camera = Camera("0", CameraSettings())
+    for failures in (20, 3):
+        webcams[0].script = [False] * failures
+        assert camera.read() is not None
+    monkeypatch.setattr("edge.sources.camera.RETRY_S", 0.0)
+    webcams[0].script = [False] * 9
+    assert camera.read() is None, "the camera is lost"
+
+
+def test_webcam_that_opens_and_gives_nothing_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, webcams: list[FakeVideoCapture]
+) -> None:
+    monkeypatch.setattr("edge.sources.camera.WARM_UP_S", 0.0)
+    monkeypatch.setattr(FakeVideoCapture, "read", lambda _: (False, None))
+    monkeypatch.setattr("edge.sources.camera.why_not", lambda _: "use --source picamera")
+    with pytest.raises(SourceError, match=r"^camera 0 opens but gives no picture: use --source picamera$"):
+        open_source("0")
+
+
 def test_missing_picamera2_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(SourceError, match=r"sudo apt install python3-picamera2.*system-site-packages"):
         open_source("picamera")
 
 
-def test_picamera2_for_another_numpy_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Raise the error of Debian 12's picamera2, which is compiled for numpy 1."""
-    message = "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88"
-    (tmp_path / "picamera2.py").write_text(f"raise ValueError({message!r})\n")
+@pytest.mark.parametrize(
+    ("raised", "version", "hint"),
+    [
+        ("ValueError('numpy.dtype size changed, may indicate binary incompatibility')", "2.4.0", "'numpy<2'"),
+        ("AttributeError('_ARRAY_API not found')", "2.4.0", "'numpy<2'"),
+        ("ImportError('numpy.core.multiarray failed to import\\n\\n more lines')", "2.4.0", "'numpy<2'"),
+        ("ValueError('numpy.dtype size changed, may indicate binary incompatibility')", "1.26.4", "'numpy>=2'"),
+        ("ImportError('libcamera.so.0.4: cannot open shared object file')", "2.4.0", "apt install python3-picamera2"),
+    ],
+)
+def test_picamera2_for_another_numpy_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    raised: str,
+    version: str,
+    hint: str,
+) -> None:
+    """Raise the errors of Debian 12's picamera2, whose parts are compiled for numpy 1."""
+    page = "import os; os.write(2, b'A module that was compiled using NumPy 1.x cannot be run in NumPy 2')"
+    (tmp_path / "picamera2.py").write_text(f"{page}\nraise {raised}\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "picamera2", raising=False)
-    with pytest.raises(SourceError, match=r"numpy.dtype size changed.*pip install .*'numpy<2'") as caught:
+    monkeypatch.setattr(np, "__version__", version)
+    with pytest.raises(SourceError) as caught:
         open_source("picamera")
+    assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
 
 
 def test_pi_without_a_camera_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
