@@ -12,12 +12,12 @@ edge-emotion --version
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 if __name__ == "__main__":
     if not __package__:  # `python edge/run.py` puts edge/ on the path in place of the project
-        sys.path[0] = str(Path(__file__).resolve().parents[1])
+        sys.path[0] = os.path.dirname(sys.path[0])  # noqa: PTH120 (pathlib takes long to import)
     from edge.start import command
 
     command()
@@ -25,6 +25,7 @@ if __name__ == "__main__":
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edge.auto_model import OpenModel, open_model
@@ -35,7 +36,7 @@ from edge.conflicts import check_folder, check_outputs
 from edge.detector import open_detector, set_cores
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
-from edge.host import resident_mb
+from edge.host import cores, resident_mb
 from edge.meter import Meter
 from edge.options import RunOptions, parse_args
 from edge.pipeline import Pipeline, loop
@@ -50,6 +51,7 @@ from edge.stopping import stop_on_signals
 from edge.untrusted import utf8
 from edge.values import Frame
 
+MAX_WORKERS = 4  # cores that share the faces of a frame by default
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,6 +114,7 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
         hides_faces=options.blur,
         skip=source.skip,
         thinning=options.thinning,
+        page=next((output.target for output in options.outputs if output.name == "serve"), None),
     )
 
 
@@ -126,6 +129,7 @@ def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
         options.uncertain_below,
         options.smallest,
         open_calibrator(options.neutral, detector, classifier),
+        options.threads or min(cores(), MAX_WORKERS),
     )
     pipeline.tracker.thorough = options.blur  # a face is to be hidden from its first frame on, whoever else is tracked
     return pipeline

@@ -1,31 +1,33 @@
 """Start and end the process of the command line, whatever state it is in.
 
-Nothing heavy is imported before signals are handled, so that Ctrl-C ends the start without a traceback. At the end, a
+Signals are handled before anything else is imported, so that Ctrl-C ends the start without a traceback. At the end, a
 thread may be stuck in a driver; Python's own end would tear it out of C++ code, which aborts the process.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
 import signal
 import sys
-import threading
-import time
-import traceback
-from types import FrameType
-from typing import Any, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING
 
-from edge.errors import exit_status
-from edge.stopping import GRACE_S, SIGNALS, handle_signals
+if TYPE_CHECKING:
+    from threading import Thread
+    from types import FrameType
+    from typing import Any, NoReturn, TextIO
 
 
 def command() -> NoReturn:
     """Run the command of sys.argv, and end the process with its exit status."""
+    signal.signal(signal.SIGINT, _end_now)
+    import traceback
+
+    from edge.errors import exit_status
+    from edge.stopping import handle_signals
+
     _open_standard_streams()
-    handle_signals(_interrupt)
     watchdog = _start_watchdog() if os.name == "posix" else None
+    handle_signals(_interrupt)
     try:
         status = exit_status(_main)
     except SystemExit as end:  # from argparse
@@ -49,13 +51,16 @@ class _Unfailing:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with contextlib.suppress(OSError):
-            self._stream.write(text)
-        return len(text)
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._stream.flush()
+        except OSError:
+            return
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -74,9 +79,8 @@ def _open_standard_streams() -> None:
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    sys.stderr = cast(TextIO, _Unfailing(stderr))
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stderr = _Unfailing(stderr)  # type: ignore[assignment]
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -88,17 +92,23 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def _end_now(number: int) -> NoReturn:
-    with contextlib.suppress(OSError):
+def _end_now(number: int, _: FrameType | None = None) -> NoReturn:
+    try:
         os.write(2, b"interrupted\n")
-    os._exit(128 + number)
+    finally:
+        os._exit(128 + number)
 
 
-def _start_watchdog() -> int:
-    """Start a thread that ends the process if a signal cannot: while it opens a stream, Python handles none.
+def _start_watchdog() -> Thread:
+    """Start a thread that ends the process if a signal cannot: while OpenCV opens a stream, Python handles none.
 
-    Return the descriptor whose closing ends the thread. While a run handles the signals itself, the thread gets none.
+    A run that handles signals itself is left alone: stop_on_signals sees to it.
     """
+    import threading
+    import time
+
+    from edge.stopping import GRACE_S, SIGNALS
+
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -109,17 +119,20 @@ def _start_watchdog() -> int:
                 time.sleep(GRACE_S)
                 _end_now(number[0])
 
-    threading.Thread(target=watch, name="watchdog", daemon=True).start()
-    return writing
+    thread = threading.Thread(target=watch, name="watchdog", daemon=True)
+    thread.start()
+    return thread
 
 
-def _end(status: int, watchdog: int | None) -> NoReturn:
-    """End the process, by force if another thread is still running."""
+def _end(status: int, watchdog: Thread | None) -> NoReturn:
+    """End the process, by force if a thread other than the watchdog is still running."""
+    import threading
+
     try:
         sys.stdout.flush()
-    except OSError:  # would be reported once more by Python's own end
+    except OSError:  # Python's own end would report it once more
         os._exit(status or 1)
     sys.stderr.flush()
-    if any(thread.name != "watchdog" and thread is not threading.main_thread() for thread in threading.enumerate()):
+    if set(threading.enumerate()) - {threading.main_thread(), watchdog}:
         os._exit(status)
     raise SystemExit(status)

@@ -82,6 +82,7 @@ class Background(Sink):
         except Exception as error:  # raised again in the loop's thread
             with self._changed:
                 self._error = error
+                self.dropped += 1 + len(self._queue)
                 self._changed.notify_all()
 
     def _next(self) -> tuple[Frame, Sequence[Reading]] | None:
