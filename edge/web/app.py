@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import EmotionError
+from edge.picture_header import look
 from edge.reader import EmotionReader
 from edge.report.page import colours_of
 from edge.sinks.background import NO_PICTURE
@@ -33,6 +34,7 @@ PAGE = Path(__file__).with_name("page.html")
 SILENT_S = 10.0  # without any frame, the camera counts as lost
 EVENT_INTERVAL_S = 0.1  # between two states of a stream
 MAX_PICTURE = 16_000_000  # bytes of a picture that is sent to be read
+MAX_PIXELS = 50_000_000  # of it: 150 MB, when it is decoded
 BODY_TIMEOUT_S = 15.0  # for a picture to arrive
 CLOSE = {"Connection": "close"}  # the rest of the request is not read
 
@@ -165,6 +167,9 @@ class _Pages:
             data = await asyncio.wait_for(_body(request), BODY_TIMEOUT_S)
             if data is None:
                 return self._error(413, f"expected a picture of at most {MAX_PICTURE // 1_000_000} MB", CLOSE)
+            header = look(data)
+            if header and header.size and header.size[0] * header.size[1] > MAX_PIXELS:
+                return self._error(413, f"expected a picture of at most {MAX_PIXELS // 1_000_000} million pixels")
             readings = await self._reader.read(data)
         except asyncio.TimeoutError:
             return self._error(408, f"expected a picture within {BODY_TIMEOUT_S:.0f} s", CLOSE)

@@ -47,12 +47,14 @@ class Shot:
     def jpeg(self) -> bytes:
         """Return the picture as JPEG."""
         image = self.frame.image
-        scale = MAX_SIDE / max(image.shape[:2])
+        height, width = image.shape[:2]
+        scale = MAX_SIDE / max(height, width)
         if scale < 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            size = (max(1, round(scale * width)), max(1, round(scale * height)))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         encoded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         if not encoded:
-            raise OutputError(f"cannot encode a picture of {image.shape[1]}x{image.shape[0]} as JPEG")
+            raise OutputError(f"cannot encode a picture of {width}x{height} as JPEG")
         return bytes(data)
 
     @cached_property
