@@ -18,10 +18,10 @@ def redacted(text: str) -> str:
     Hidden are user names and passwords, the values of a query, a fragment, `name=value` pairs in the path, as some
     cameras have for their password, and keys in the path.
     """
-    return _ADDRESS.sub(lambda match: f"{match[1]}://{_redacted_rest(match[2])}", text)
+    return _ADDRESS.sub(lambda match: f"{match[1]}://{_redacted_rest(match[2], match[1])}", text)
 
 
-def _redacted_rest(rest: str) -> str:
+def _redacted_rest(rest: str, scheme: str) -> str:
     """Hide the secrets in what follows `scheme://`."""
     end = _TRAILING.search(rest)
     trailing = end[0] if end else ""
@@ -34,7 +34,10 @@ def _redacted_rest(rest: str) -> str:
     place, query_mark, query = _split_at_any(rest, "?#")
     host, slash, path = place.partition("/")
     path = re.sub(r"=[^/&;]*", f"={HIDDEN}", path)
-    path = "/".join(HIDDEN if _KEY.fullmatch(part) else part for part in path.split("/"))
+    parts = [HIDDEN if _KEY.fullmatch(part) else part for part in path.split("/")]
+    if scheme.lower().startswith("rtmp") and len(parts) > 1:  # application/key
+        parts[-1] = HIDDEN
+    path = "/".join(parts)
     shown = f"{HIDDEN}@" if at else ""
     if re.search(r":(?!\d*$)[^\]]*$", host):  # no port: a password that lost its end
         host = HIDDEN

@@ -27,6 +27,7 @@ def request(url: str) -> http.client.HTTPResponse | None:
     """
     try:
         parts = urlsplit(url)
+        _ = parts.port  # raises ValueError if it is none
         address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         if parts.username is not None:
@@ -87,7 +88,8 @@ def _probe(url: str) -> str:
     except ValueError:  # its message has a part of the password
         return "the address is malformed; write special characters of a password as %XX"
     if not host or not port:
-        return f"the address names no {'port' if host else 'host'}; expected one as rtsp://camera:554/path"
+        example = f"{parts.scheme}://camera:{PORTS.get(parts.scheme, 1234)}/path"
+        return f"the address names no {'port' if host else 'host'}; expected one as {example}"
     if parts.scheme in ("udp", "rtp", "srt"):
         return "nothing that OpenCV can decode arrives; check the sender, the port and the firewall"
     try:

@@ -18,6 +18,7 @@ from edge.values import Image
 # Seconds until a silent driver's read fails (Linux); until then its thread holds the device, which cannot be reopened.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "3")
 INDEX = r"(?:/dev/video)?(\d{1,3})"
+LINKS = "/dev/v4l/"  # udev's links by the name or the port of a camera
 # Many cameras fail at their first reads, while they warm up, and some at a later one.
 WARM_UP_S = 5.0
 RETRY_S = 1.0
@@ -33,7 +34,7 @@ class Camera(OpenCVCapture):
     def __init__(self, text: str, settings: CameraSettings) -> None:
         index = _index(text)  # looked up at each opening: a camera that is replugged may get another number
         if index is None:
-            raise SourceError(f"expected a camera at {text}, found none; is it plugged in?")
+            raise SourceError(f"expected a camera at {text}, found none; plug it in, or see --list-cameras")
         super().__init__(cv2.VideoCapture(index), lambda: SourceError(f"cannot open camera {index}: {why_not(index)}"))
         self._index = index
         self._has_started = False
@@ -43,7 +44,7 @@ class Camera(OpenCVCapture):
     @staticmethod
     def accepts(text: str) -> bool:
         """Return whether the text names a webcam, connected or not."""
-        return _index(text) is not None
+        return _index(text) is not None or text.startswith(LINKS)
 
     def read(self) -> Image | None:
         """Wait for the next picture, uint8 [height, width, 3] BGR; None if the camera is lost.

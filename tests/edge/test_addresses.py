@@ -35,6 +35,7 @@ Answer = Callable[[str], str]  # the answer to a request
         ("http://cam/v?s3cret", "http://cam/v?***"),
         ("rtsp://cam/user=admin&password=s3cret&channel=1.sdp", "rtsp://cam/user=***&password=***&channel=***"),
         ("rtsps://cam:7441/AbCd3FgHs3cret78", "rtsps://cam:7441/***"),
+        ("rtmp://host/live/s3cret", "rtmp://host/live/***"),
         ("rtsp://a:s3cret@x/1 and http://b:s3cret@y", "rtsp://***@x/1 and http://***@y"),
     ],
 )
@@ -137,6 +138,7 @@ def test_reason_of_a_server_is_named(
         ("rtsp://camera.invalid/1", "no host named camera.invalid is known"),
         ("http://camera.invalid/1", "no host named camera.invalid is known"),
         ("rtsp:///1", "names no host"),
+        ("http://127.0.0.1:99999/1", "malformed"),
         ("rtsp://admin:s3cret/1", "malformed"),
     ],
 )
