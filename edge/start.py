@@ -130,8 +130,11 @@ def _end(status: int, watchdog: Thread | None) -> NoReturn:
 
     try:
         sys.stdout.flush()
-    except OSError:  # Python's own end would report it once more
-        os._exit(status or 1)
+    except OSError as error:
+        if not status and not isinstance(error, BrokenPipeError):
+            status = 2
+            print(f"error: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        os._exit(status or 1)  # Python's own end would try and report it once more
     sys.stderr.flush()
     if set(threading.enumerate()) - {threading.main_thread(), watchdog}:
         os._exit(status)
