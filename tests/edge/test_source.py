@@ -16,7 +16,7 @@ from edge.opencv import cv2
 from edge.source import open_source, paced
 from edge.sources import demo
 from edge.sources.base import CameraSettings, Source
-from edge.values import Image
+from edge.values import Frame, Image
 from tests.edge.samples import make_video
 
 
@@ -143,6 +143,22 @@ def test_paced_frames_take_as_long_as_the_clip(tmp_path: Path) -> None:
         start_s = time.monotonic()
         assert len(list(paced(source))) == 6
         assert time.monotonic() - start_s >= 5 / 25
+
+
+def test_the_wait_for_a_paced_frame_serves_the_window_and_ends_with_the_run() -> None:
+    """Wait for the second frame of a time-lapse, an hour after the first."""
+
+    class TimeLapse(Source):
+        def read_frames(self) -> Iterator[Frame]:
+            for i in range(2):
+                yield Frame(i, 3600.0 * i, 0.0, np.zeros((4, 4, 3), dtype=np.uint8))
+
+    source = TimeLapse("time-lapse")
+    source.idle = source.stop.set  # as the window does when q is pressed
+    start_s = time.monotonic()
+    assert next(iter(paced(source))).index == 0
+    list(paced(source))
+    assert time.monotonic() - start_s < 5
 
 
 def test_folder_gives_its_pictures_in_the_order_of_their_names(tmp_path: Path) -> None:
