@@ -67,6 +67,7 @@ class RunOptions:
     stats: Path | None
     blur: bool
     max_frames: int | None
+    wait_s: float | None  # for a camera that is absent at the start; None: it is an error
 
     @property
     def writes_to_stdout(self) -> bool:
@@ -103,6 +104,7 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         stats=args.stats,
         blur=args.blur,
         max_frames=args.max_frames,
+        wait_s=args.wait,
     )
 
 
@@ -128,7 +130,23 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fourcc", type=fourcc, help="pixel format requested of the camera; MJPG is often the fastest")
     parser.add_argument("--realtime", action="store_true", help="play a video like a camera, dropping frames")
     parser.add_argument("--list-cameras", action=ListCameras, nargs=0, help="list this machine's cameras and exit")
+    parser.add_argument(
+        "--wait",
+        type=_wait,
+        nargs="?",
+        const=float("inf"),
+        metavar="SECONDS",
+        help="wait for a camera that is absent at the start, for ever or so long",
+    )
     parser.add_argument("--max-frames", type=whole(1), metavar="N", help="stop after this many frames")
+
+
+def _wait(text: str) -> float:
+    """Parse the seconds of --wait; what follows it without seconds is probably the source."""
+    try:
+        return positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; without seconds, give the source first: {text} --wait") from error
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:

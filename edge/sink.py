@@ -10,9 +10,10 @@ from typing import Any
 from edge.sinks.background import Background
 from edge.sinks.base import Delivery, Sink, SinkContext
 
-SINKS = {  # name of the option -> class; the window and the console have none, they are the defaults
+SINKS = {  # name of the option -> class; the window, the console and systemd have none
     "window": "edge.sinks.window:Window",
     "console": "edge.sinks.console:Console",
+    "systemd": "edge.sinks.systemd:Systemd",
     "record": "edge.sinks.recording:Recording",
     "events": "edge.sinks.events:Events",
     "report": "edge.sinks.report:Report",

@@ -17,7 +17,7 @@ from edge.errors import SourceError, UsageError
 from edge.sources.base import CameraSettings, Capture, Device, Source
 from edge.sources.camera import Camera
 from edge.sources.demo import Demo
-from edge.sources.live import Live
+from edge.sources.live import Absent, Live
 from edge.sources.motion_jpeg import HttpStream
 from edge.sources.picamera2 import PiCamera
 from edge.sources.pictures import Pictures
@@ -34,20 +34,35 @@ IDLE_S = 0.1  # a time-lapse has seconds between two frames, in which a window m
 
 
 def open_source(
-    text: str, endless_demo: bool = False, realtime: bool = False, settings: CameraSettings = NO_SETTINGS
+    text: str,
+    endless_demo: bool = False,
+    realtime: bool = False,
+    settings: CameraSettings = NO_SETTINGS,
+    wait_s: float | None = None,
 ) -> Source:
     """Open demo, picamera, a camera's number or /dev/videoN, a URL, a video, a picture, a folder or a glob pattern.
 
-    `realtime` plays a recording like a camera. Raises SourceError if there is no such source, UsageError if an option
-    does not apply to it.
+    `realtime` plays a recording like a camera. A camera or stream that is absent is waited for, up to `wait_s` seconds,
+    like one that was lost; by default it is an error. Raises SourceError if there is no such source, UsageError if an
+    option does not apply to it.
     """
     text = _unquoted(text)
     device = next((device for device in DEVICES if device.accepts(text)), None)
     _check_settings(text, settings, device.supported_settings if device else ())
-    opened = device(text, settings) if device else None  # in the main thread: there macOS asks for permission
-    file = opened.file if isinstance(opened, HttpStream) else None
-    if device and opened and not file:
-        return Live(text, _once(opened, partial(device, text, settings)), may_be_still=device.may_be_still)
+    if wait_s is not None and device is None:
+        raise UsageError(f"expected a camera or a stream with --wait, found {text}; leave it out")
+    file = None
+    if device:
+        open_device = partial(device, text, settings)
+        try:
+            opened = open_device()  # in the main thread: there macOS asks for permission
+            file = opened.file if isinstance(opened, HttpStream) else None
+            if not file:
+                return Live(text, _once(opened, open_device), may_be_still=device.may_be_still)
+        except SourceError as error:
+            if wait_s is None:
+                raise
+            return Live(text, open_device, may_be_still=device.may_be_still, absent=Absent(error, wait_s))
     recording = Video(text, file) if file else _open_recording(text)
     if isinstance(recording, Demo):
         recording.endless = endless_demo

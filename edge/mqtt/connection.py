@@ -62,7 +62,7 @@ class Connection:
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = lambda _client, _data, message: on_message(message.topic, message.payload)
+        self._client.on_message = self._on_message
 
     def start(self) -> None:
         """Start to connect; returns at once."""
@@ -111,6 +111,10 @@ class Connection:
         self._connected_s = 0.0
         hint = "; a second program on this machine needs a topic of its own: mqtt://host/TOPIC"
         self._report(f"connection lost ({reason}); connecting again{hint if lasted_s < SHORT_S else ''}")
+
+    def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
+        if not self._closing:  # else it is the last message, which comes back
+            self._receive(message.topic, message.payload)
 
     def _report(self, text: str) -> None:
         """Print what is new, not every attempt."""

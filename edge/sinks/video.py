@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -32,7 +32,7 @@ class VideoFile(Sink):
             raise OutputError(f"cannot write {path}: no such folder, or a folder itself; choose another place")
         self.name = str(path)
         self._path = path.resolve()  # replace the file that a link points to, not the link
-        self._new_encoder = encoder_class(path)
+        self._new_encoder: Callable[[Path, tuple[int, int], float], Encoder] = encoder_class(path)
         self._fps = context.fps
         self._encoder: Encoder | None = None
         self._size = (0, 0)  # width, height
@@ -50,11 +50,14 @@ class VideoFile(Sink):
         image = frame.image
         try:
             if self._encoder is None:
+                if frame.error:  # a camera that is waited for: neither size nor time are known
+                    return
+                self._start_s = frame.time_s
                 self._size = (image.shape[1], image.shape[0])
                 self._encoder = self._new_encoder(self._file.path, self._size, self._fps)
             if (image.shape[1], image.shape[0]) != self._size:  # a stream that changed its resolution
                 image = cv2.resize(image, self._size)
-            self._encoder.write(image, frame.time_s)
+            self._encoder.write(image, frame.time_s - self._start_s)
         except OSError as error:
             raise self._failure(error) from error
 

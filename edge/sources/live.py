@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from edge.errors import SourceError
 from edge.sources.base import Capture, Source
 from edge.sources.health import Health
@@ -20,6 +22,7 @@ START_TIMEOUT_S = 15.0  # for the first picture after the start
 REOPEN_TIMEOUT_S = 5.0  # for the first picture of a reopened camera, before it is reopened again
 RELEASE_TIMEOUT_S = 0.5  # for a thread to release its device
 POLL_INTERVAL_S = 0.1  # `stop` is polled, since a signal handler may set an event, but must not notify a condition
+NO_PICTURE = (480, 640, 3)  # shape of the black picture of a camera that has not been there yet
 MAX_BLOCKED_THREADS = 3  # abandoned in a dead driver; with so many, the camera is not reopened
 
 
@@ -93,17 +96,33 @@ class CaptureThread:
         self._thread.join(timeout_s)
 
 
+class Absent(NamedTuple):
+    """Hold why a camera cannot be opened at the start, and for how many seconds it is waited for."""
+
+    error: SourceError
+    wait_s: float
+
+
 class Live(Source):
     """Yield the newest frame each time; during an outage, two frames a second with `error` set and the last picture.
 
     `open_capture` opens the device, at the start and again after each loss. A `finite` source, as a recording that is
     played like a camera, ends with its last picture and is never lost. Raises SourceError if no first picture comes.
+
+    An `absent` camera is waited for like one that was lost, with a black picture; if the seconds pass without it,
+    iterating raises its error.
     """
 
     live = True
 
     def __init__(
-        self, name: str, open_capture: Callable[[], Capture], *, finite: bool = False, may_be_still: bool = False
+        self,
+        name: str,
+        open_capture: Callable[[], Capture],
+        *,
+        finite: bool = False,
+        may_be_still: bool = False,
+        absent: Absent | None = None,
     ) -> None:
         super().__init__(name)
         self._open = open_capture
@@ -111,7 +130,15 @@ class Live(Source):
         self._health = Health(may_be_still)
         self._outages = Outages()
         self._abandoned: list[CaptureThread] = []
-        capture = open_capture()  # in the main thread: there macOS asks the user for permission
+        self._absent = absent
+        self._index = -1
+        if absent:
+            self._start_absent(absent)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        capture = self._open()  # in the main thread: there macOS asks the user for permission
         self.fps = capture.fps
         self.notice = capture.notice
         self._thread = CaptureThread(lambda: capture)
@@ -121,10 +148,16 @@ class Live(Source):
             if isinstance(self._thread.error, SourceError):
                 raise self._thread.error
             reason = self._thread.error or "is another program using it?"
-            raise SourceError(f"camera {name} opens but gives no picture ({reason}); check it and start again")
+            raise SourceError(f"camera {self.name} opens but gives no picture ({reason}); check it and start again")
         self._start_s = self._first.time_s
         self._image = self._first.image
-        self._index = -1
+
+    def _start_absent(self, absent: Absent) -> None:
+        self.notice = f"{absent.error}; waiting for it"
+        self._first = None
+        self._start_s = time.monotonic()
+        self._image = np.zeros(NO_PICTURE, np.uint8)
+        self._thread = CaptureThread(self._open)
 
     def __iter__(self) -> Iterator[Frame]:
         while not self.stop.is_set():
@@ -149,6 +182,7 @@ class Live(Source):
         return captured
 
     def _live_frame(self, captured: Captured) -> Frame:
+        self._absent = None
         self._image = captured.image
         self._index += 1 + captured.dropped
         self.dropped += captured.dropped
@@ -170,9 +204,17 @@ class Live(Source):
         if self._outages.report_due(now_s):
             self._outages.reported(now_s)
             self._index += 1
-            yield self._frame(now_s, self._health.message(now_s))
+            yield self._frame(now_s, self._waiting(now_s) if self._absent else self._health.message(now_s))
         if self._thread.ended:
             self.stop.wait(POLL_INTERVAL_S)  # an ended thread's take() returns at once
+
+    def _waiting(self, now_s: float) -> str:
+        """Return the message for a camera that has not been there yet. Raises its SourceError if it was too long."""
+        assert self._absent
+        waited_s = now_s - self._start_s
+        if waited_s >= self._absent.wait_s:
+            raise self._absent.error
+        return f"camera {self.name} is absent: waiting, {waited_s:.0f} s"
 
     def _reopen(self, now_s: float) -> None:
         """Replace the capture thread if an attempt is due and none is under way."""

@@ -226,6 +226,8 @@ def test_home_assistant_gets_all_of_it(broker: Mosquitto, capsys: pytest.Capture
             listener.client.publish("homeassistant/status", "online")
             wait_for(lambda: len(listener.payloads("/config")) > count, "the description is not sent again")
         listener.wait("/availability", "offline")
+        time.sleep(0.2)
+        assert listener.payloads("/availability")[-1] == "offline", "it answered its own last message"
         assert len(listener.payloads("/state")) <= 4
     identifier = f"edge_emotion_{device_id()}"
     with Listener(broker.port) as late:  # what the broker retains
