@@ -17,7 +17,7 @@ import sys
 
 if __name__ == "__main__":
     if not __package__:  # `python edge/run.py` puts edge/ on the path in place of the project
-        sys.path[0] = os.path.dirname(sys.path[0])  # noqa: PTH120 (pathlib takes long to import)
+        sys.path[0] = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120 (pathlib is slow)
     from edge.start import command
 
     command()
@@ -41,6 +41,7 @@ from edge.meter import Meter
 from edge.options import RunOptions, parse_args
 from edge.pipeline import Pipeline, loop
 from edge.reader import EmotionReader
+from edge.service.sd_notify import is_service
 from edge.sink import Output, is_watched, open_sinks, poll
 from edge.sinks.base import Sink, SinkContext
 from edge.sinks.encoders import best_suffix
@@ -71,7 +72,7 @@ def run(options: RunOptions) -> int:
     watched = is_watched(outputs)
     with (
         contextlib.closing(pipeline.detector),
-        open_source(options.source, watched, options.realtime, options.camera) as source,
+        open_source(options.source, watched, options.realtime, options.camera, options.wait_s) as source,
         stop_on_signals(source.stop),
     ):
         if source.independent and pipeline.calibrator.needs_video:
@@ -137,7 +138,7 @@ def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
 
 def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
     """Add a window to the outputs or, without a display, the console; return them and a message that says why."""
-    outputs = list(options.outputs)
+    outputs = [*options.outputs, *([Output("systemd")] if is_service() else [])]
     no_window = window_unavailable() if options.display else "--no-display"
     if no_window is None:
         return [Output("window"), *outputs], None

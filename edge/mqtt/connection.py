@@ -51,6 +51,7 @@ class Connection:
         self._receive = on_message
         self._reported = ""
         self._connected_s = 0.0
+        self._short_ones = 0  # connections in a row that did not last
         self._closing = False
         self._client = Client(CallbackAPIVersion.VERSION2, client_id)
         self._client.will_set(*will, retain=True)
@@ -109,8 +110,9 @@ class Connection:
             return
         lasted_s = time.monotonic() - self._connected_s
         self._connected_s = 0.0
+        self._short_ones = self._short_ones + 1 if lasted_s < SHORT_S else 0
         hint = "; a second program on this machine needs a topic of its own: mqtt://host/TOPIC"
-        self._report(f"connection lost ({reason}); connecting again{hint if lasted_s < SHORT_S else ''}")
+        self._report(f"connection lost ({reason}); connecting again{hint if self._short_ones > 1 else ''}")
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
         if not self._closing:  # else it is the last message, which comes back
