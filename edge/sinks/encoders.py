@@ -42,7 +42,10 @@ FILE_OPTIONS = {
 class Encoder(Protocol):
     """Write pictures, all of the size in `(path, size, fps)`, where size is width and height in pixels."""
 
-    seconds: float  # of video that are written and play
+    @property
+    def seconds(self) -> float:
+        """Return how many seconds are written."""
+        ...
 
     def write(self, image: Image, time_s: float) -> None:
         """Append a picture, uint8 [height, width, 3] BGR, to be shown from `time_s` on. Raises OSError."""
