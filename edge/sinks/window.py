@@ -19,6 +19,7 @@ from edge.values import Frame, Image, Reading
 TITLE = "Emotion Detector"
 ESCAPE = 27  # key code
 DISPLAY_TIMEOUT_S = 20
+MAX_WIDTH, MAX_HEIGHT = 1280, 720  # of a new window, in pixels: OpenCV does not tell the size of the screen
 
 
 def window_unavailable() -> str | None:
@@ -61,6 +62,13 @@ def snapshot(image: Image, folder: Path) -> str:
     raise AssertionError
 
 
+def window_size(image: Image) -> tuple[int, int]:
+    """Return the width and height of a window that shows a whole picture and fits on the screen."""
+    height, width = image.shape[:2]
+    scale = min(1.0, MAX_WIDTH / width, MAX_HEIGHT / height)
+    return max(1, round(scale * width)), max(1, round(scale * height))
+
+
 class Window(Sink):
     """Show annotated frames.
 
@@ -85,11 +93,11 @@ class Window(Sink):
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
-        if self._image is None:
-            cv2.resizeWindow(TITLE, frame.image.shape[1], frame.image.shape[0])
-        elif not self._is_visible():
+        if self._image is not None and not self._is_visible():
             self._stop.set()
             return
+        if self._image is None or self._image.shape != frame.image.shape:
+            cv2.resizeWindow(TITLE, *window_size(frame.image))
         self._image = frame.image
         cv2.imshow(TITLE, frame.image)
         pressed = self._handle_key()

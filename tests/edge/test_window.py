@@ -11,6 +11,7 @@ import pytest
 from edge.opencv import cv2
 from edge.sinks import window
 from edge.stopping import Stop
+from edge.values import Frame
 from tests.edge.samples import make_context, make_frame
 
 
@@ -60,6 +61,28 @@ def test_a_picture_stays_until_a_key_or_a_signal(images: list[np.ndarray], monke
     with window.Window("", make_context(stop=stop)) as sink:
         sink.write(make_frame(name="a.jpg"), [])
     assert len(polls) == 5
+
+
+@pytest.mark.parametrize(
+    ("picture", "window_size"),
+    [
+        ((640, 480), (640, 480)),
+        ((1920, 1080), (1280, 720)),
+        ((3840, 2160), (1280, 720)),
+        ((1080, 1920), (405, 720)),
+        ((4000, 10), (1280, 3)),
+    ],
+)
+def test_a_picture_of_any_size_fits_on_the_screen(
+    images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, picture: tuple[int, int], window_size: tuple[int, int]
+) -> None:
+    press(monkeypatch, lambda _: -1)
+    sizes = []
+    monkeypatch.setattr(cv2, "resizeWindow", lambda _, *size: sizes.append(size))
+    with window.Window("", make_context()) as sink:
+        for index in range(2):
+            sink.write(Frame(index, 0.0, 0.0, np.zeros((picture[1], picture[0], 3), dtype=np.uint8)), [])
+    assert sizes == [window_size]
 
 
 def test_s_saves_the_picture_on_the_screen(
