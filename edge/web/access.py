@@ -9,7 +9,6 @@ is a token, which the URL `/?token=...` exchanges for a cookie, so that it stays
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -18,7 +17,6 @@ import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from edge.errors import UsageError
 from edge.web.address import HOSTS_VARIABLE, Address
@@ -125,8 +123,8 @@ def open_access(address: Address) -> Access:
     """
     token = os.environ.get(TOKEN_VARIABLE)
     if token is not None:
-        if len(token) < MIN_TOKEN:
-            raise UsageError(f"expected {TOKEN_VARIABLE} of at least {MIN_TOKEN} characters, found {len(token)}")
+        if len(token) < MIN_TOKEN or not token.isascii():
+            raise UsageError(f"expected {TOKEN_VARIABLE} of at least {MIN_TOKEN} ASCII characters, found {len(token)}")
         return Access(address.names(), address.ip, token)
     if address.is_private:
         return Access(address.names(), address.ip)
@@ -140,7 +138,7 @@ def _is_foreign(request: Request, host: str) -> bool:
         is_link = request.headers.get("sec-fetch-mode") == "navigate" and request.method == "GET"
         return not (is_link and request.scope["path"] == "/")
     origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    return origin is not None and origin.partition("://")[2].lower() != host.lower()
 
 
 def _cookie(token: str) -> str:
@@ -155,7 +153,7 @@ def _password(authorization: str) -> str:
         return value if scheme.lower() == "bearer" else ""
     try:
         return base64.b64decode(value).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no UTF-8
         return ""
 
 

@@ -294,6 +294,7 @@ LINK = {"sec-fetch-mode": "navigate"}
         ("GET", "/api/state", {"origin": "http://127.0.0.1:9000"}, False),
         ("POST", "/api/read", {"origin": "https://attacker.example"}, False),
         ("POST", "/api/read", {"origin": "null"}, False),
+        ("POST", "/api/read", {"origin": "http://["}, False),
         ("POST", "/", {**OTHER, **LINK}, False),
     ],
 )
@@ -327,6 +328,7 @@ def test_beyond_this_machine_the_token_is_exchanged_once_for_a_cookie() -> None:
         ("Bearer", 401),
         ("Basic !!!", 401),
         ("Basic /w==", 401),
+        ("Basic \u00e9", 401),
         ("Bearer \u00e9", 401),
     ],
 )
@@ -350,7 +352,7 @@ def test_the_url_is_printed_with_a_new_token_but_without_that_of_the_environment
 
 def test_a_short_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_EMOTION_TOKEN", "short")
-    with pytest.raises(UsageError, match="at least 16 characters, found 5"):
+    with pytest.raises(UsageError, match="at least 16 ASCII characters, found 5"):
         Serve("8000", make_context())
 
 
