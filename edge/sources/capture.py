@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from edge.errors import SourceError
 from edge.opencv import cv2
@@ -45,6 +46,8 @@ class OpenCVCapture:
 
 class FFmpegCapture(OpenCVCapture):
     """Read the pictures of a file or stream, and what it says about them."""
+
+    path: Path | None = None  # of a file on this machine
 
     def read(self) -> Image | None:
         """Wait for the next picture, uint8 [height, width, 3] BGR; None after the last one.

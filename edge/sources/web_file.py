@@ -35,9 +35,9 @@ class FetchedFile(FFmpegCapture):
     def __init__(self, url: str, response: http.client.HTTPResponse) -> None:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         try:
-            path = Path(self._folder.name) / "video"
-            _fetch(url, response, path)
-            super().__init__(cv2.VideoCapture(str(path)), lambda: stream_error(url, response.headers))
+            self.path = Path(self._folder.name) / "video"
+            _fetch(url, response, self.path)
+            super().__init__(cv2.VideoCapture(str(self.path)), lambda: stream_error(url, response.headers))
         except BaseException:  # Ctrl-C as well
             self._folder.cleanup()
             raise

@@ -134,17 +134,18 @@ def test_a_turned_clip_is_upright_and_its_pixels_are_square(tmp_path: Path) -> N
         assert [frame.image.shape for frame in source] == [(640, 240, 3)] * 2
 
 
-def test_a_cut_file_is_named_and_a_file_with_a_late_start_is_not(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("suffix", "options"), [(".mkv", {}), (".mp4", {"movflags": "faststart"}), (".avi", {})])
+def test_a_cut_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, options: dict[str, str]
 ) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (60, 240, 320, 3), np.uint8)
-    path = tmp_path / "clip.mkv"
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    path = tmp_path / f"clip{suffix}"
     av = pytest.importorskip("av", reason="needs PyAV, the extra `record`, to make the clip")
-    with av.open(str(path), "w") as file:
+    with av.open(str(path), "w", options=options) as file:
         stream = file.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
-        for image in noise:
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuvj420p"
+        for _ in range(60):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="bgr24")))
         file.mux(stream.encode(None))
     assert len(list(open_source(str(path)))) == 60
     assert capsys.readouterr().err == ""
@@ -152,6 +153,14 @@ def test_a_cut_file_is_named_and_a_file_with_a_late_start_is_not(
     count = len(list(open_source(str(path))))
     assert 10 < count < 50
     assert f"gave {count} of the 60 frames" in capsys.readouterr().err
+
+
+def test_a_trimmed_clip_is_not_called_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Read an MP4 whose first half is not to be shown, as phones trim: the file keeps these frames."""
+    path = encode(tmp_path / "trimmed.mp4", [-0.8 + 0.04 * i for i in range(40)], frames=40)
+    with open_source(str(path)) as source:
+        assert len(list(source)) == 20
+    assert capsys.readouterr().err == ""
 
 
 class FileHandler(SimpleHTTPRequestHandler):
