@@ -68,13 +68,16 @@ def _open_all(folder: Path, threads: int) -> tuple[list[OpenModel], list[str]]:
     """Open the model files of a folder; return those that open here, and a message for each that does not."""
     models = []
     problems = []
-    files = (item for item in folder.iterdir() if item.suffix in BACKENDS)
-    for path in sorted(item for item in files if item.resolve() != FACE_DETECTOR):
+    for path in sorted(item for item in folder.iterdir() if item.suffix in BACKENDS and not _is_face_detector(item)):
         try:
             models.append(OpenModel(path, open_backend(path, threads)))
         except (MissingExtra, ModelError) as error:
             problems.append(f"{path.name} left out: {error}")
     return models, problems
+
+
+def _is_face_detector(path: Path) -> bool:
+    return path.is_file() and path.samefile(FACE_DETECTOR)
 
 
 def _with_best_targets(models: list[OpenModel]) -> tuple[list[OpenModel], list[OpenModel]]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from edge.card import ModelCard
 from edge.errors import ModelError
-from edge.untrusted import MAX_JSON, printable
+from edge.untrusted import MAX_JSON, printable, read_bounded
 
 CARD_FILE = "card.json"
 LABELS_FILE = "labels.txt"
@@ -51,7 +50,7 @@ def read_model_file(path: Path) -> ModelFile:
     Warns on stderr where the card, of an earlier export, has no hash. Raises ModelError for a missing file, a file
     without a card, and a damaged one.
     """
-    content = read_bounded(path)
+    content = read_model_bytes(path)
     split = _split_onnx if path.suffix == ".onnx" else _split_tflite
     try:
         graph, text = split(content)
@@ -70,18 +69,14 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(path, graph, card)
 
 
-def read_bounded(path: Path) -> bytes:
+def read_model_bytes(path: Path) -> bytes:
     """Return a model file's bytes. Raises ModelError if it is missing, or larger than any model."""
     if not path.is_file():
         raise ModelError(f"no model at {path}; check the path")
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE:
-                raise ModelError(f"expected a model of at most {MAX_FILE:,} bytes, found {size:,} in {path}")
-            return file.read(size)
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror}; check the path") from error
+        return read_bounded(path, MAX_FILE)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read the model {path}: {error}; check the path") from error
 
 
 @functools.cache  # once a file

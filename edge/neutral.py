@@ -7,7 +7,6 @@ the people of JAFFE: see `python -m benchmarks.end_to_end`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,15 @@ from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError, UsageError
 from edge.files import write_json
 from edge.opencv import translate_errors
+from edge.untrusted import parse_json, printable, read_bounded
 from edge.values import Image, Probabilities
 
 NEUTRAL = "neutral"
 PROFILE_SUFFIX = ".json"  # of a saved profile; other files are pictures
 STRENGTH = 0.9  # share of the neutral face's log probabilities that is subtracted
 OFFSET = 0.5  # added to neutral's log probability: without it, the neutral face would have all emotions alike
+MAX_NAME = 100  # characters
+MAX_LOG = 100  # of a log probability
 MIN_PROBABILITY = 1 / 512  # half a step of an int8 model, whose 0 stands for anything below it
 
 
@@ -44,9 +46,10 @@ class NeutralProfile:
     def __post_init__(self) -> None:
         if NEUTRAL not in self.labels:
             raise UsageError(f"expected a model with the label {NEUTRAL}, found {', '.join(self.labels)}")
-        if self.mean_log.shape != (len(self.labels),) or not np.isfinite(self.mean_log).all():
+        if self.mean_log.shape != (len(self.labels),) or not (np.abs(self.mean_log) <= MAX_LOG).all():
             raise DataError(
-                f"expected {len(self.labels)} finite values in a neutral profile, found {self.mean_log.tolist()}"
+                f"expected {len(self.labels)} values from -{MAX_LOG} to {MAX_LOG} in a neutral profile, "
+                f"found {self.mean_log.tolist()}"
             )
 
     @classmethod
@@ -69,13 +72,14 @@ class NeutralProfile:
     def load(cls, path: Path, labels: Sequence[str]) -> NeutralProfile:
         """Read a saved profile for a model with these labels. Raises DataError or UsageError."""
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(read_bounded(path))
             by_label = dict(zip(values["labels"], values["mean_log"], strict=True))
             mean_log = np.array([by_label[label] for label in labels], dtype=np.float32)
-            return cls(tuple(labels), mean_log, str(values.get("name", "")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls(tuple(labels), mean_log, printable(str(values.get("name", "")))[:MAX_NAME])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise DataError(
-                f"expected a neutral profile for the labels {', '.join(labels)} in {path}, cannot read it: {error}"
+                f"expected a neutral profile for the labels {', '.join(labels)} in {path}, cannot read it: "
+                f"{printable(str(error))[:200]}"
             ) from error
 
 

@@ -20,6 +20,7 @@ from edge.values import Image
 
 MAX_BYTES = 8 * MAX_PIXELS  # as many as the largest picture has with four colours of 16 bits
 CODECS = {"AVIF": ".avif", "GIF": ".gif"}  # formats that OpenCV's packages have read since 4.11 or 4.12
+UNSAFE_JPEG_2000 = ("4.10.", "4.11.")  # a crafted file writes anywhere in memory: CVE-2025-53644
 # What libjpeg says of data that is gone. "2 extraneous bytes" is no damage: some cameras write them.
 DAMAGE = re.compile(r"premature end|bad Huffman code|instead of RST|\d{3,} extraneous bytes", re.IGNORECASE)
 
@@ -74,6 +75,8 @@ def _check_size(size: tuple[int, int], name: str) -> None:
 
 def _opencv_reads(header: Header) -> bool:
     if header.format == "HEIC":  # there is no decoder; OpenCV's FFmpeg gives one tile of the picture
+        return False
+    if header.format == "JPEG 2000" and cv2.__version__.startswith(UNSAFE_JPEG_2000):
         return False
     is_animated_webp = header.format == "WebP" and header.has_more  # its decoder came with GIF's
     codec = ".gif" if is_animated_webp else CODECS.get(header.format)

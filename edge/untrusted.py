@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 MAX_JSON = 1_000_000  # bytes
@@ -39,6 +40,17 @@ def parse_json(content: bytes | str) -> Any:
         return json.loads(content, parse_constant=_finite, parse_float=_finite)
     except RecursionError:
         raise ValueError("expected JSON, found nesting too deep to parse") from None
+
+
+def read_bounded(path: Path, limit: int = MAX_JSON) -> bytes:
+    """Return a file's bytes. Raises ValueError if it is no plain file or has more than `limit` bytes, and OSError."""
+    if not path.is_file():
+        raise ValueError(f"expected a file at {path}, found none")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise ValueError(f"expected at most {limit:,} bytes in {path}, found {size:,}")
+        return file.read(size)
 
 
 def _finite(text: str) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ModelError
+from edge.untrusted import parse_json, read_bounded
 from train.data import HELD_OUT
 
 OF_AVERAGE = "_of_average"  # ends the columns of the history that the averaged weights are measured in
@@ -107,7 +107,7 @@ def describe_training(model: Path) -> str:
 
 def _read_recipe(path: Path) -> Recipe:
     try:
-        values = _upgraded(json.loads(path.read_text()), path.parent)
+        values = _upgraded(parse_json(read_bounded(path)), path.parent)
         if unknown := set(values) - {field.name for field in fields(Recipe)}:
             raise ValueError(f"unknown fields {', '.join(sorted(unknown))}")
         return Recipe(**{**values, "teachers": tuple(values.get("teachers", ()))})
@@ -120,6 +120,6 @@ def _upgraded(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     values = {RENAMED.get(name, name): value for name, value in values.items()}
     if "validation" not in values:  # PublicTest was used where there was one; only finished runs recorded it
         metrics = folder / "metrics.json"
-        split = json.loads(metrics.read_text()).get("split") if metrics.is_file() else "public"
+        split = parse_json(read_bounded(metrics)).get("split") if metrics.is_file() else "public"
         values |= {"validation": split, "balance_power": 1.0}
     return values

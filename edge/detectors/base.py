@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edge.errors import ModelError
-from edge.model_file import read_bounded
+from edge.model_file import read_model_bytes
 from edge.opencv import cv2
 from edge.untrusted import printable
 from edge.values import Box, Face, Image
@@ -70,7 +70,7 @@ def read_model(named: Path | None, ours: Path, sha256: str) -> bytes:
 
     Warns on stderr of a named file that is not the known one. Raises ModelError if ours is damaged.
     """
-    content = read_bounded(named or ours)
+    content = read_model_bytes(named or ours)
     if hashlib.sha256(content).hexdigest() == sha256:
         return content
     if named is None:

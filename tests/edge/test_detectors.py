@@ -206,6 +206,23 @@ def test_a_model_that_cannot_be_had_says_where_it_is(monkeypatch: pytest.MonkeyP
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
+def test_a_detector_model_that_is_not_the_known_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Change a byte of a text inside: the network is the same, the file is not."""
+    open_detector("yunet", yunet.MODEL)
+    assert capsys.readouterr().err == ""
+    other = tmp_path / "other.onnx"
+    other.write_bytes(yunet.MODEL.read_bytes().replace(b"pytorch", b"pyt0rch", 1))
+    open_detector("yunet", other)
+    assert "other.onnx is unknown" in capsys.readouterr().err
+    monkeypatch.setattr(yunet, "MODEL", other)
+    with pytest.raises(ModelError, match=r"damaged model .*other\.onnx"):
+        open_detector("yunet")
+    assert open_detector().name == "haar"
+    assert "damaged model" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "model", "expected"),
     [

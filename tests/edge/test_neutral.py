@@ -55,12 +55,34 @@ def test_a_saved_profile_is_read_by_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"labels": ["happy"], "mean_log": [1, 2]}', '{"labels": [], "mean_log": []}']
+    "text",
+    [
+        "",
+        "[]",
+        '{"labels": ["happy"], "mean_log": [1, 2]}',
+        '{"labels": [], "mean_log": []}',
+        '{"labels": ["happy", "neutral", "sad"], "mean_log": [0, 0, NaN]}',
+        '{"labels": ["happy", "neutral", "sad"], "mean_log": [0, 0, 1e999]}',
+        '{"labels": ["happy", "neutral", "sad"], "mean_log": [0, 0, 1' + "0" * 400 + "]}",
+        '{"labels": ["happy", "neutral", "sad"], "mean_log": [[0], [0], [0]]}',
+        "[" * 100_000,
+        " " * 2_000_000,
+        '{"labels": ["\x1b[2J"], "mean_log": {}}',
+    ],
+    ids=range(11),
 )
 def test_a_damaged_profile_is_one_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "me.json"
     path.write_text(text)
-    with pytest.raises(DataError, match="expected a neutral profile"):
+    with pytest.raises(DataError, match="neutral profile") as raised:
+        NeutralProfile.load(path, LABELS)
+    assert str(raised.value).isprintable()
+
+
+def test_a_profile_that_would_overflow_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "me.json"
+    path.write_text('{"labels": ["happy", "neutral", "sad"], "mean_log": [1e30, -1e30, 0]}')
+    with pytest.raises(DataError, match="values from -100 to 100"):
         NeutralProfile.load(path, LABELS)
 
 
