@@ -55,7 +55,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     card = read_model_file(SHIPPED).card
     graph = _without_card(SHIPPED)
     for name, labels in (("three_labels", ("a", "b", "c")), ("bored", ("bored", *EMOTIONS[1:]))):
-        _write_model(tmp_path / f"{name}.tflite", graph, replace(card, labels=labels).to_json())
+        other = replace(card, labels=labels, face_probabilities=())
+        _write_model(tmp_path / f"{name}.tflite", graph, other.to_json())
     _write_model(
         tmp_path / "odd_margin.tflite", graph, card.to_json().replace('"crop_margin": 0.0', '"crop_margin": "x"')
     )
@@ -89,7 +90,7 @@ CASES = [
     (RUN, "--source demo --model nowhere.tflite", "no model"),
     (RUN, "--source demo --model garbage.tflite", "card"),
     (RUN, "--source demo --model cut.tflite", "card"),
-    (RUN, "--source demo --model garbage.onnx", "ONNX"),
+    (RUN, "--source demo --model garbage.onnx", "card"),
     (RUN, "--source demo --model face.png", ".tflite or .onnx"),
     (RUN, "--source demo --max-frames 0", "from 1"),
     (RUN, "--source demo --threads two", "from 1"),

@@ -66,17 +66,17 @@ class Crop:
 
 
 def read_model(named: Path | None, ours: Path, sha256: str) -> bytes:
-    """Return a detector's model file: the one that the user named, or else ours. Runtimes get the bytes hashed here.
-
-    Warns on stderr of a named file that is not the known one. Raises ModelError if ours is damaged.
-    """
+    """Return a detector's model file: the one that the user named or else, whole by its hash, ours. Raises ModelError."""
     content = read_model_bytes(named or ours)
-    if hashlib.sha256(content).hexdigest() == sha256:
-        return content
-    if named is None:
+    if named is None and hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"damaged model {ours}: its sha256 is not {sha256}; install it again")
-    print(f"warning: {printable(str(named))} is unknown: its sha256 is not that of {ours.name}", file=sys.stderr)
     return content
+
+
+def warn_of_unknown(named: Path | None, content: bytes, sha256: str) -> None:
+    """Say on stderr that the file that the user named, which could be opened, is not the known one."""
+    if named is not None and hashlib.sha256(content).hexdigest() != sha256:
+        print(f"warning: {printable(str(named))} is an unknown model: its sha256 is not {sha256}", file=sys.stderr)
 
 
 def shrink(image: Image, longest_side: float) -> tuple[Image, float]:

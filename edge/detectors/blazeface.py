@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.backends.litert import open_interpreter
-from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, read_model
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, read_model, warn_of_unknown
 from edge.detectors.blazeface_model import SHA256, URL, fetch_model
 from edge.errors import ModelError
 from edge.opencv import cv2
@@ -32,7 +32,8 @@ class BlazeFace(Detector):
 
     def __init__(self, model: Path | None = None) -> None:
         path = model or fetch_model()
-        _, self._interpreter = open_interpreter(read_model(model, path, SHA256), path, threads=1)
+        content = read_model(model, path, SHA256)
+        _, self._interpreter = open_interpreter(content, path, threads=1)
         inputs = self._interpreter.get_input_details()
         outputs = {tuple(item["shape"]): item["index"] for item in self._interpreter.get_output_details()}
         count = sum(cells * cells * anchors for cells, anchors in GRIDS)
@@ -40,6 +41,7 @@ class BlazeFace(Detector):
         scores = (1, count, 1)
         if tuple(inputs[0]["shape"]) != (1, SIDE, SIDE, 3) or {regressors, scores} - set(outputs):
             raise ModelError(f"expected BlazeFace's short-range model, found another network in {path}; see {URL}")
+        warn_of_unknown(model, content, SHA256)
         self._pixels = self._interpreter.tensor(inputs[0]["index"])
         self._regressors = outputs[regressors]
         self._scores = outputs[scores]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detectors.base import Detector, largest_first, read_model
+from edge.detectors.base import Detector, largest_first, read_model, warn_of_unknown
 from edge.detectors.blazeface import CROP
 from edge.detectors.blazeface_model import SHA256, fetch_model
 from edge.errors import MissingExtra, ModelError
@@ -37,6 +37,7 @@ class MediaPipe(Detector):
                 self._detector = vision.FaceDetector.create_from_options(options)
         except (ValueError, RuntimeError, OSError) as error:
             raise ModelError(f"expected BlazeFace's model, mediapipe cannot load {path}") from error
+        warn_of_unknown(model, content, SHA256)
         self.invoke = self._detector.detect
         with quiet():  # the first picture makes it talk
             self.detect(np.zeros((8, 8), np.uint8))

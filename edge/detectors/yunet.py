@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, read_model, shrink
+from edge.detectors.base import MAX_IOU, Crop, Detector, largest_first, read_model, shrink, warn_of_unknown
 from edge.errors import MissingExtra, ModelError
 from edge.opencv import cv2
 from edge.values import Face, Image
@@ -34,7 +34,8 @@ class YuNet(Detector):
     def __init__(self, model: Path | None = None) -> None:
         if not hasattr(cv2, "FaceDetectorYN"):
             raise MissingExtra(f"an OpenCV with FaceDetectorYN (found {cv2.__version__})", "headless")
-        graph = np.frombuffer(read_model(model, MODEL, SHA256), np.uint8)
+        content = read_model(model, MODEL, SHA256)
+        graph = np.frombuffer(content, np.uint8)
         config = np.empty(0, np.uint8)
         size = (MIN_LENGTH, MIN_LENGTH)
         try:
@@ -43,6 +44,7 @@ class YuNet(Detector):
         except cv2.error as error:
             found = f"OpenCV {cv2.__version__} cannot run {model or MODEL}"
             raise ModelError(f"expected a YuNet model (2023mar), {found}") from error
+        warn_of_unknown(model, content, SHA256)
         self.invoke = self._run
 
     def detect(self, image: Image, smallest: float | None = None) -> list[Face]:

@@ -215,7 +215,7 @@ def test_a_detector_model_that_is_not_the_known_one_is_named(
     other = tmp_path / "other.onnx"
     other.write_bytes(yunet.MODEL.read_bytes().replace(b"pytorch", b"pyt0rch", 1))
     open_detector("yunet", other)
-    assert "other.onnx is unknown" in capsys.readouterr().err
+    assert "other.onnx is an unknown model" in capsys.readouterr().err
     monkeypatch.setattr(yunet, "MODEL", other)
     with pytest.raises(ModelError, match=r"damaged model .*other\.onnx"):
         open_detector("yunet")
