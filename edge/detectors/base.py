@@ -66,7 +66,10 @@ class Crop:
 
 
 def read_model(named: Path | None, ours: Path, sha256: str) -> bytes:
-    """Return a detector's model file: the one that the user named or else, whole by its hash, ours. Raises ModelError."""
+    """Return a detector's model file: the one that the user named, or else ours.
+
+    Raises ModelError for a missing file, and if ours is damaged.
+    """
     content = read_model_bytes(named or ours)
     if named is None and hashlib.sha256(content).hexdigest() != sha256:
         raise ModelError(f"damaged model {ours}: its sha256 is not {sha256}; install it again")
