@@ -115,7 +115,7 @@ def _style(reading: Reading, unit: float, is_largest: bool, is_crowd: bool) -> S
     size = min(int(MAX_PANEL * box.height / ROW / (len(reading.probabilities) + 0.5)), round(0.72 * largest))
     has_panel = is_largest or (size >= smallest and not is_crowd)
     panels = sorted({max(size, smallest), smallest}, reverse=True) if has_panel else []
-    line = max(1, round(min(2 * unit, box.width / 40)))
+    line = max(1, round(min(2.6 * unit, box.width / 32)))
     return Style(COLOURS.get(emotion, WHITE), line, max(1, line // 2), fitting, panels)
 
 

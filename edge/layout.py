@@ -43,10 +43,12 @@ def arrange(size: Size, faces: Sequence[Wanted], taken: Iterable[Area] = ()) -> 
 
 def free_corner(size: Size, note: Size, faces: Sequence[Area]) -> tuple[int, int]:
     """Return the left and top of a note in the first corner without a face, else in the top left one."""
-    right, bottom = max(0, size[0] - note[0]), max(0, size[1] - note[1])
-    layout = Layout(size, faces)
-    place = layout.first_free([(0, 0, 0), (0, right, 0), (0, 0, bottom), (0, right, bottom)], [note], faces)
-    return (0, 0) if place is None else place[1:]
+    width, height = note
+    right, bottom = max(0, size[0] - width), max(0, size[1] - height)
+    for x, y in ((0, 0), (right, 0), (0, bottom), (right, bottom)):
+        if not any(x < x2 and x1 < x + width and y < y2 and y1 < y + height for x1, y1, x2, y2 in faces):
+            return x, y
+    return 0, 0
 
 
 class Layout:
@@ -59,17 +61,17 @@ class Layout:
     def place_tag(self, box: Area, sizes: Sequence[Size]) -> Place | None:
         """Place a tag around a face's box or, if the face fills the picture, at the bottom of the box."""
         near = self._near(box, sizes)
-        place = self.first_free(_around(box, sizes, self._width), sizes, near)
+        place = self._first_free(_around(box, sizes, self._width), sizes, near)
         if place is None:
             others = [area for area in near if area != box]
-            place = self.first_free(_inside(box, sizes, self._height), sizes, others)
+            place = self._first_free(_inside(box, sizes, self._height), sizes, others)
         return place
 
     def place_bars(self, box: Area, sizes: Sequence[Size]) -> Place | None:
         """Place a panel beside a face's box; in a tall picture, rather below it."""
         if not sizes:
             return None
-        return self.first_free(_beside(box, sizes, self._width, self._height), sizes, self._near(box, sizes))
+        return self._first_free(_beside(box, sizes, self._width, self._height), sizes, self._near(box, sizes))
 
     def _near(self, box: Area, sizes: Sequence[Size]) -> list[Area]:
         """Return what is taken no further from the box than twice the sizes."""
@@ -82,7 +84,7 @@ class Layout:
             area for area in self._taken if left < area[2] and area[0] < right and top < area[3] and area[1] < bottom
         ]
 
-    def first_free(self, candidates: Iterable[Place], sizes: Sequence[Size], near: Sequence[Area]) -> Place | None:
+    def _first_free(self, candidates: Iterable[Place], sizes: Sequence[Size], near: Sequence[Area]) -> Place | None:
         """Take and return the first candidate that lies in the picture and overlaps nothing near."""
         for index, left, top in candidates:
             right, bottom = left + sizes[index][0], top + sizes[index][1]

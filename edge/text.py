@@ -33,14 +33,19 @@ class Tag(NamedTuple):
     @property
     def size(self) -> tuple[int, int]:
         """Return the width and height of the ground in pixels."""
-        gap = self.height // 2
-        return sum([render(word, self.height).shape[1] + gap for word in self.words], gap), 2 * self.height
+        return _measure(self)
 
     def draw(self, drawn: Image, left: int, top: int) -> None:
         """Draw it into a picture, uint8 [height, width, 3] BGR; what lies outside is cut off at the right and below."""
         image = _render_tag(self)
         target = drawn[top : top + image.shape[0], left : left + image.shape[1]]
         target[:] = image[: target.shape[0], : target.shape[1]]
+
+
+@lru_cache(maxsize=1024)
+def _measure(tag: Tag) -> tuple[int, int]:
+    gap = tag.height // 2
+    return sum([render(word, tag.height).shape[1] + gap for word in tag.words], gap), 2 * tag.height
 
 
 @lru_cache(maxsize=512)
