@@ -17,7 +17,12 @@ from pathlib import Path
 
 from edge.errors import UsageError, exit_status
 
-COMMANDS = {"run": "edge.run"}  # name -> module with main(argv) -> exit status
+COMMANDS = {  # name -> module with main(argv) -> exit status
+    "run": "edge.run",
+    "doctor": "edge.doctor.command",
+    "report": "edge.report.command",
+    "service": "edge.service.command",
+}
 DEFAULT_COMMAND = "run"
 NAMED_SOURCES = ("demo", "picamera")
 

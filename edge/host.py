@@ -22,6 +22,8 @@ from edge.opencv import PACKAGES as OPENCV_PACKAGES
 PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", *OPENCV_PACKAGES)
 LOAD_INTERVAL_S = 1.0  # over which the load by other programs is measured
 BUSY = 0.1  # load by other programs from which measured times are not to be trusted
+PROCESSOR_SENSORS = ("coretemp", "k10temp", "cpu_thermal", "zenpower")  # names of drivers in /sys/class/hwmon
+FIRMWARE_THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"  # where there is no vcgencmd
 THROTTLING = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}  # vcgencmd's bits
 
 
@@ -101,6 +103,12 @@ def memory_mb() -> int | None:
     return int(total.split()[0]) * 1024 // 1_000_000 if total else None
 
 
+def available_mb() -> int | None:
+    """Return the memory that programs can still get, in MB (Linux)."""
+    available = _field("/proc/meminfo", "MemAvailable")  # in KiB
+    return int(available.split()[0]) * 1024 // 1_000_000 if available else None
+
+
 def resident_mb() -> float | None:
     """Return the resident memory of this process in MB (Linux)."""
     statm = _read("/proc/self/statm")
@@ -120,12 +128,22 @@ def package_versions() -> dict[str, str]:
 
 def sensors() -> Sensors:
     """Return the temperature in °C, the clock of the first core in MHz, and why a Raspberry Pi throttles."""
-    temperature = _read("/sys/class/thermal/thermal_zone0/temp")  # in thousandths of a degree
-    return {
-        "temperature_c": int(temperature) / 1000 if temperature else None,
-        "clock_mhz": _clock_mhz(),
-        "throttled": parse_throttled(_vcgencmd("get_throttled")),
-    }
+    return {"temperature_c": temperature_c(), "clock_mhz": _clock_mhz(), "throttled": throttling()[0]}
+
+
+def temperature_c() -> float | None:
+    """Return the temperature of the processor in °C (Linux)."""
+    zones = sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))
+    chips = [chip for chip in Path("/sys/class/hwmon").glob("hwmon*") if _read(f"{chip}/name") in PROCESSOR_SENSORS]
+    files = [*zones, *(chip / "temp1_input" for chip in chips)]
+    first = next(filter(None, (_read(str(file)) for file in files)), None)  # in thousandths of a degree
+    return int(first) / 1000 if first else None
+
+
+def throttling() -> tuple[list[str] | None, list[str] | None]:
+    """Return why a Raspberry Pi throttles now, and why it has done since boot; None on other machines."""
+    answer = _vcgencmd("get_throttled") or f"={_read(FIRMWARE_THROTTLED) or ''}"
+    return parse_throttled(answer), parse_throttled(answer, since_boot=True)
 
 
 def _clock_mhz() -> float | None:
@@ -135,16 +153,16 @@ def _clock_mhz() -> float | None:
     return float(frequency) if frequency else None
 
 
-def parse_throttled(answer: str | None) -> list[str] | None:
+def parse_throttled(answer: str | None, since_boot: bool = False) -> list[str] | None:
     """Return the causes that `vcgencmd get_throttled` reports, as in `throttled=0x50005`.
 
-    Only the causes of now: bits 16 and up are about the past.
+    The causes of now or, in bits 16 and up, those since boot.
     """
     try:
         bits = int((answer or "").partition("=")[2], 16)
     except ValueError:
         return None
-    return [cause for bit, cause in THROTTLING.items() if bits >> bit & 1]
+    return [cause for bit, cause in THROTTLING.items() if bits >> (bit + 16 * since_boot) & 1]
 
 
 def _vcgencmd(command: str) -> str | None:

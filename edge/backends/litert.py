@@ -12,6 +12,7 @@ from edge.backends.base import check_graph
 from edge.errors import ModelError
 from edge.model_file import ModelFile
 from edge.quiet import quiet
+from edge.support import machine_problem, python_problem, this_machine
 from edge.values import Image, Probabilities
 
 RUNTIMES = {  # package -> module, in order of preference
@@ -28,9 +29,12 @@ def _interpreter_class() -> tuple[str, Any]:
             return package, importlib.import_module(module).Interpreter
         except ImportError as error:
             reasons.append(str(error).splitlines()[0])
+    machine = this_machine()
+    problem = machine_problem(machine) or python_problem(machine)
+    hint = "run: pip install ai-edge-litert (or, with Python up to 3.11 and numpy 1, tflite-runtime)"
     raise ModelError(
-        f"needs a runtime for .tflite files, found none ({'; '.join(reasons)}); run: pip install ai-edge-litert "
-        "(or, with Python up to 3.11 and numpy 1, tflite-runtime)"
+        f"needs a runtime for .tflite files, found none ({'; '.join(reasons)}); "
+        f"{f'{problem.text}; {problem.fix}' if problem else hint}"
     )
 
 
