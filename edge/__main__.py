@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from edge.errors import UsageError, exit_status
+from edge.errors import EmotionError, MissingExtra, UsageError, exit_status
 
 COMMANDS = {  # name -> module with main(argv) -> exit status
     "run": "edge.run",
@@ -50,8 +51,23 @@ def _dispatch(arguments: Sequence[str]) -> int:
         name, *arguments = arguments
     elif arguments and not arguments[0].startswith("-"):
         _check_spelling(arguments[0])
-    status: int = importlib.import_module(COMMANDS[name]).main(arguments)
+    status: int = _load(COMMANDS[name]).main(arguments)
     return status
+
+
+def _load(module: str) -> Any:
+    """Import a command. Raises EmotionError if a package is missing, or does not exist for this machine."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "edge":
+            raise
+        from edge.support import machine_problem, python_problem, this_machine
+
+        machine = this_machine()
+        if problem := machine_problem(machine) or python_problem(machine):
+            raise EmotionError(f"{problem.text}; {problem.fix}") from error
+        raise MissingExtra(error.name, "headless") from error
 
 
 def _check_spelling(text: str) -> None:

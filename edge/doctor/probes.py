@@ -60,12 +60,12 @@ def runtime() -> Facts:
 def detector(name: str) -> Facts:
     """Return how many faces a detector finds in the built-in portrait, and in how many ms."""
     from edge.detector import open_detector
-    from edge.opencv import cv2
+    from edge.picture import read_picture
     from edge.sources.demo import PHOTOGRAPH
 
     opened = open_detector(name)
     try:
-        image = cv2.imread(str(PHOTOGRAPH))
+        image = read_picture(PHOTOGRAPH)
         start = time.perf_counter()
         faces = opened.detect(image)
         return {"faces": len(faces), "ms": round(1000 * (time.perf_counter() - start))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from edge.errors import UsageError
@@ -50,7 +50,7 @@ def _user_name(number: int) -> str:
         return str(number)
 
 
-def groups(source: str) -> Sequence[str]:
+def groups(source: str) -> tuple[str, ...]:
     """Return the groups that may use cameras, of those that this system has; systemd refuses unknown ones."""
     wanted = ("video", "render") if source == "picamera" else ("video",)
     return tuple(name for name in wanted if _has_group(name))

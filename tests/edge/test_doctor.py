@@ -292,3 +292,7 @@ def test_doctor_works_without_any_package(tmp_path: Path) -> None:
     fixes = {item["check"]: item["fix"] for item in json.loads(done.stdout)["findings"] if item["level"] == "fault"}
     assert set(fixes) == {"numpy", "opencv", "runtime", "detector yunet", "detector haar"}
     assert all("pip install" in fix for fix in fixes.values()), fixes
+    call = [python, ROOT / "edge/run.py", "demo"]
+    run = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1), run.stderr
+    assert "needs numpy, which is not installed; run: pip install '.[headless]'" in run.stderr
