@@ -60,13 +60,14 @@ def examine(fetch: bool = False) -> Iterator[Finding]:
     """Yield the findings about this machine, as they come."""
     machine = this_machine()
     runtime = probe("runtime")
+    numpy = probe("numpy")
     opencv = probe("opencv")
     is_pi = "Raspberry Pi" in (machine.board or "")
     has_display = not sys.platform.startswith("linux") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ))
     yield software.check_machine(machine, "error" not in runtime)
     managed = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
     yield software.check_python(machine, sys.prefix, sys.prefix == sys.base_prefix and managed.exists())
-    yield software.check_numpy(probe("numpy"), "desktop" if has_display else "headless")
+    yield software.check_numpy(numpy, "desktop" if has_display else "headless")
     packages = host.package_versions()
     installed = [f"{name} {packages[name]}" for name in OPENCV_PACKAGES if name in packages]
     yield software.check_opencv(opencv, installed, has_display)
@@ -76,7 +77,7 @@ def examine(fetch: bool = False) -> Iterator[Finding]:
     if sys.platform.startswith("linux"):
         yield devices.check_rights(devices.rights())
     if is_pi:
-        yield _picamera2()
+        yield _picamera2(numpy.get("version", ""))
     yield devices.check_display(opencv.get("no_window"))
     yield condition.check_heat(host.temperature_c(), *host.throttling())
     yield condition.check_memory(host.memory_mb(), host.available_mb())
@@ -107,12 +108,12 @@ def _blazeface(fetch: bool) -> Facts:
     return probe("detector", "blazeface")
 
 
-def _picamera2() -> Finding:
+def _picamera2(numpy: str) -> Finding:
     configuration = Path(sys.prefix) / "pyvenv.cfg"
     sees_system = configuration.is_file() and "include-system-site-packages = true" in configuration.read_text()
     has_it = (devices.SYSTEM_PACKAGES / "picamera2").exists()
-    in_environment = sys.prefix != sys.base_prefix
-    return devices.check_picamera2(probe("picamera2"), has_it, in_environment, sees_system, sys.prefix)
+    environment = sys.prefix if sys.prefix != sys.base_prefix else None
+    return devices.check_picamera2(probe("picamera2"), numpy, has_it, sees_system, environment)
 
 
 def lines(finding: Finding) -> list[str]:

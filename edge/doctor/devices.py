@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,8 +94,13 @@ def check_rights(found: Rights) -> Finding:
     return Finding("video group", level, what, f"sudo usermod -aG video {found.user}   # then log out and in again")
 
 
-def check_picamera2(facts: Facts, system_has_it: bool, in_environment: bool, sees_system: bool, prefix: str) -> Finding:
-    """Judge picamera2 on a Raspberry Pi: it comes from apt, so that an environment must see the system's packages."""
+def check_picamera2(
+    facts: Facts, numpy: str, system_has_it: bool, sees_system: bool, environment: str | None
+) -> Finding:
+    """Judge picamera2 on a Raspberry Pi: it comes from apt, compiled for one major version of `numpy`.
+
+    An `environment` (its folder, None for the system's Python) must see the system's packages.
+    """
     check = "picamera2"
     error = facts.get("error", "")
     if not error:
@@ -102,12 +108,13 @@ def check_picamera2(facts: Facts, system_has_it: bool, in_environment: bool, see
         if cameras:
             return Finding(check, Level.OK, f"sees {cameras}")
         return Finding(check, Level.NOTE, "is installed, and sees no camera module", "rpicam-hello --list-cameras")
-    if "numpy" in error:
-        older = "dtype size changed" in error or "numpy 1" in error or "NumPy 1" in error
-        fix = "pip install '.[headless]' 'numpy<2'" if older else "pip install --upgrade '.[headless]' 'numpy>=2'"
-        return Finding(check, Level.WARNING, f"does not fit this numpy ({error})", fix)
-    if system_has_it and in_environment and not sees_system:
-        fix = f"sed -i 's/^include-system-site-packages.*/include-system-site-packages = true/' {prefix}/pyvenv.cfg"
+    if "numpy" in error.lower() or "_ARRAY_API" in error:
+        is_newer = not numpy.startswith("1.")
+        fix = "pip install '.[headless]' 'numpy<2'" if is_newer else "pip install --upgrade '.[headless]' 'numpy>=2'"
+        return Finding(check, Level.WARNING, f"does not fit numpy {numpy} ({error})", fix)
+    if system_has_it and environment and not sees_system:
+        configuration = shlex.quote(f"{environment}/pyvenv.cfg")
+        fix = f"sed -i 's/^include-system-site-packages.*/include-system-site-packages = true/' {configuration}"
         return Finding(check, Level.WARNING, "is installed, but this environment does not see it", fix)
     if system_has_it:
         return Finding(

@@ -24,7 +24,7 @@ from edge.errors import OutputError, UsageError, exit_status
 from edge.files import atomic_write
 from edge.service.run_arguments import ServiceRun, prepare
 from edge.service.unit import Unit, check_name, is_ours
-from edge.service.user import groups, in_home, service_user
+from edge.service.user import HOMES, TEMPORARY, groups, in_folder, service_user
 
 DEFAULT_NAME = "edge-emotion"
 UNIT_FOLDER = Path("/etc/systemd/system")
@@ -85,6 +85,9 @@ def install(name: str, arguments: Sequence[str], dry_run: bool) -> int:
 
 def _unit(name: str, run: ServiceRun) -> Unit:
     files = [Path(sys.executable), PROGRAM, *run.files]
+    for file in files:
+        if in_folder(file, TEMPORARY):
+            raise UsageError(f"expected files that outlast a restart, found {file} in a temporary folder; move it")
     return Unit(
         name,
         run.source,
@@ -93,8 +96,7 @@ def _unit(name: str, run: ServiceRun) -> Unit:
         groups(run.source) if run.needs_camera else (),
         run.needs_camera,
         run.needs_network,
-        any(map(in_home, files)),
-        any(file.resolve().is_relative_to(folder) for file in files for folder in ("/tmp", "/var/tmp")),
+        any(in_folder(file, HOMES) for file in files),
     )
 
 

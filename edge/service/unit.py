@@ -47,7 +47,8 @@ AmbientCapabilities=
 CapabilityBoundingSet=
 LockPersonality=yes
 NoNewPrivileges=yes
-{tmp}ProtectClock=yes
+PrivateTmp=yes
+ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHome={home}
 ProtectHostname=yes
@@ -82,7 +83,6 @@ class Unit:
     needs_camera: bool = True
     needs_network: bool = False
     reads_home: bool = False
-    uses_tmp: bool = False  # files of the program are there
 
     def text(self) -> str:
         """Return the file's contents. Raises UsageError for a command that systemd cannot run."""
@@ -101,7 +101,6 @@ class Unit:
             devices="\n".join(self._devices()),
             network="\n".join(self._network()),
             home="read-only" if self.reads_home else "yes",
-            tmp="" if self.uses_tmp else "PrivateTmp=yes\n",
         )
 
     def _devices(self) -> list[str]:

@@ -15,6 +15,7 @@ if sys.platform != "win32":
     import pwd
 
 HOMES = ("/home", "/root", "/run/user")
+TEMPORARY = ("/tmp", "/var/tmp")
 
 
 def service_user(files: Iterable[Path], read_stat: Callable[[Path], os.stat_result] = os.stat) -> str | None:
@@ -64,6 +65,6 @@ def _has_group(name: str) -> bool:
     return True
 
 
-def in_home(file: Path) -> bool:
-    """Return whether a file is in somebody's home directory."""
-    return any(place.is_relative_to(home) for place in (file.absolute(), file.resolve()) for home in HOMES)
+def in_folder(file: Path, folders: Iterable[str]) -> bool:
+    """Return whether a file, or what it links to, is in one of the folders."""
+    return any(place.is_relative_to(folder) for place in (file.absolute(), file.resolve()) for folder in folders)

@@ -34,7 +34,7 @@ needs_analyze = pytest.mark.skipif(
 MAX_EXPOSURE = 20  # tenths, of systemd-analyze security; a plain service has 96
 
 CAMERA = Unit("cam", "0", ("/bin/true", "0", "--wait"), None, ("video",))
-STREAM = Unit("cam", "rtsp://u:p@h/1", ("/bin/true",), "daemon", (), False, True, True, True)
+STREAM = Unit("cam", "rtsp://u:p@h/1", ("/bin/true",), "daemon", (), False, True, True)
 
 
 def analyze(folder: Path, unit: Unit, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,7 +89,6 @@ def test_unit_opens_only_what_its_source_needs() -> None:
     assert "u:p" not in stream.partition("[Service]")[0]
     assert "User=daemon" in stream
     assert "ProtectHome=read-only" in stream
-    assert "PrivateTmp" not in stream
 
 
 @pytest.fixture
@@ -182,6 +181,15 @@ def test_install_and_uninstall(tmp_path: Path, systemctl: list[str], capsys: pyt
     assert list(tmp_path.iterdir()) == []
     assert command.main(["uninstall", "--name", "cam"]) == 2
     assert command.main(["status", "--name", "cam"]) == 2
+
+
+def test_files_that_are_gone_at_boot_are_refused(
+    here: Path, systemctl: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "TEMPORARY", (str(here),))
+    assert command.main(["install", "clip.mp4"]) == 2
+    assert "clip.mp4 in a temporary folder" in capsys.readouterr().err
+    assert systemctl == []
 
 
 @pytest.mark.parametrize("action", ["install", "uninstall"])
