@@ -75,6 +75,16 @@ def _number(text: str, is_valid: Callable[[float], bool], expected: str) -> floa
     return value
 
 
+def workers(text: str) -> int | str:
+    """Parse a number of processes, or the address of a scheduler, as tcp://host:8786."""
+    if "://" in text:
+        return text
+    try:
+        return whole(1, 1024)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or the address of a scheduler, as tcp://host:8786") from None
+
+
 def resolution(text: str) -> tuple[int, int]:
     """Parse a width and height in pixels, as 1280x720."""
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole
+from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole, workers
 from edge.backend import MAX_THREADS, SHIPPED
 from edge.detector import DETECTORS
 from edge.sink import SINKS, Output
@@ -68,6 +68,7 @@ class RunOptions:
     blur: bool
     max_frames: int | None
     wait_s: float | None  # for a camera that is absent at the start; None: it is an error
+    workers: int | str | None = None  # processes that read pictures, or the address of a Dask scheduler
 
     @property
     def writes_to_stdout(self) -> bool:
@@ -105,6 +106,7 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         blur=args.blur,
         max_frames=args.max_frames,
         wait_s=args.wait,
+        workers=args.workers,
     )
 
 
@@ -137,6 +139,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         const=float("inf"),
         metavar="SECONDS",
         help="wait for a camera that is absent at the start, for ever or so long",
+    )
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        metavar="N|tcp://HOST:PORT",
+        help="read pictures on N processes, or on a Dask cluster; what the file of --events has is not read again",
     )
     parser.add_argument("--max-frames", type=whole(1), metavar="N", help="stop after this many frames")
 

@@ -26,7 +26,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.auto_model import OpenModel, open_model
 from edge.blur import FaceHider
@@ -52,6 +52,9 @@ from edge.stopping import stop_on_signals
 from edge.untrusted import utf8
 from edge.values import Frame
 
+if TYPE_CHECKING:
+    from edge.cluster.client import Plan
+
 MAX_WORKERS = 4  # cores that share the faces of a frame by default
 
 
@@ -67,7 +70,7 @@ def run(options: RunOptions) -> int:
     model = open_model(options.model, options.threads or 1)
     if model.reason:
         _report(options, model.reason)
-    pipeline = _open_pipeline(options, Classifier(model.backend))
+    pipeline = open_pipeline(options, Classifier(model.backend))
     outputs, message = choose_outputs(options)
     watched = is_watched(outputs)
     with (
@@ -86,15 +89,20 @@ def run(options: RunOptions) -> int:
             _report(options, message)
         if pipeline.calibrator.is_counting:
             _report(options, f"hold a neutral face for {options.neutral} seconds")
-        sinks = open_sinks(outputs, _describe_run(options, model, source, pipeline))
+        context = _describe_run(options, model, source, pipeline)
+        plan = _plan_workers(options, source)
+        sinks = open_sinks(outputs, replace(context, kept_bytes=plan.kept_bytes) if plan else context)
         source.idle = lambda: poll(sinks)
         _report(options, f"face detector: {pipeline.detector.name}, model: {model.path.name}")
         try:
             with contextlib.ExitStack() as stack:
                 for sink in sinks:
                     stack.enter_context(sink)
-                frames = _first(options.max_frames, paced(source) if watched else source)
-                loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
+                if plan:
+                    plan.read(options, model.path, sinks, pipeline.meter)
+                else:
+                    frames = _first(options.max_frames, paced(source) if watched else source)
+                    loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
             _save_neutral(options, pipeline)
             if pipeline.meter.frames:
@@ -119,7 +127,8 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
     )
 
 
-def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
+def open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
+    """Open what the options name: detector, calibrator and pipeline."""
     detector = open_detector(options.detector, options.detector_model)
     set_cores(detector, options.threads)
     pipeline = Pipeline(
@@ -139,6 +148,8 @@ def _open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
 def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
     """Add a window to the outputs or, without a display, the console; return them and a message that says why."""
     outputs = [*options.outputs, *([Output("systemd")] if is_service() else [])]
+    if options.workers:
+        return outputs or [Output("console")], None
     no_window = window_unavailable() if options.display else "--no-display"
     if no_window is None:
         return [Output("window"), *outputs], None
@@ -149,6 +160,15 @@ def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
         outputs.append(Output("record", f"demo{best_suffix()}"))  # something to look at
     recordings = [f", recording to {output.target}" for output in outputs if output.name == "record"]
     return [Output("console"), *outputs], f"{no_window}: printing readings{''.join(recordings)}"
+
+
+def _plan_workers(options: RunOptions, source: Source) -> Plan | None:
+    """Return what workers have to read; None without --workers."""
+    if options.workers is None:
+        return None
+    from edge.cluster.client import make_plan  # here: few runs need it
+
+    return make_plan(options, source)
 
 
 def _first(count: int | None, frames: Iterable[Frame]) -> Iterator[Frame]:

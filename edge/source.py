@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from edge.errors import SourceError, UsageError
+from edge.sources.archive import Archive
 from edge.sources.base import CameraSettings, Capture, Device, Source
 from edge.sources.camera import Camera
 from edge.sources.demo import Demo
@@ -28,7 +29,7 @@ from edge.values import Frame
 
 # The first class that accepts the text opens it.
 DEVICES: tuple[type[Device], ...] = (PiCamera, Camera, HttpStream, Stream)
-RECORDINGS: tuple[type[Source], ...] = (Demo, Pictures, Video)
+RECORDINGS: tuple[type[Source], ...] = (Demo, Archive, Pictures, Video)
 NO_SETTINGS = CameraSettings()
 IDLE_S = 0.1  # a time-lapse has seconds between two frames, in which a window must serve its keys
 

@@ -41,6 +41,7 @@ class SinkContext:
     hides_faces: bool = False  # in every picture; see edge.blur
     thinning: Thinning = EVERY_FRAME  # of the events: --every, --on-change
     page: str | None = None  # the address of --serve
+    kept_bytes: int = 0  # of the events file of an earlier run, which is continued
 
 
 class Sink(Protocol):

@@ -77,17 +77,18 @@ class Events(Sink):
     """Write one line for each frame to a file, a pipe or, with `-`, to standard output, as soon as it is read.
 
     The lines are JSON, or CSV with one row for each face if the file's name ends in .csv. An existing file is replaced
-    when the first frame was read: a start that fails leaves it as it is.
+    when the first frame was read, or continued by workers: a start that fails leaves it as it is.
     """
 
     def __init__(self, target: str, context: SinkContext) -> None:
         check_text_file("--events", Path(target))
-        self._outlet = Outlet(target, context.stop)
+        self._outlet = Outlet(target, context.stop, kept=context.kept_bytes)
         self.name = self._outlet.name
         self._target = target
         self._labels = context.labels
         self._keeps = context.thinning.filter().keeps
-        self._header = _csv([csv_header(context.labels)]) if target.lower().endswith(".csv") else None
+        self._is_csv = target.lower().endswith(".csv")
+        self._header = _csv([csv_header(context.labels)]) if self._is_csv and not context.kept_bytes else ""
 
     def __enter__(self) -> Events:
         if self._target in STANDARD_OUTPUTS and sys.__stdout__ is None:
@@ -101,13 +102,13 @@ class Events(Sink):
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         if not self._keeps(frame, readings):
             return
-        if self._header is None:
-            self._write(json.dumps(event(frame, readings)) + "\n")
-        else:
+        if self._is_csv:
             self._write(_csv(csv_rows(frame, readings, self._labels)))
+        else:
+            self._write(json.dumps(event(frame, readings)) + "\n")
 
     def _write(self, text: str) -> None:
-        header = "" if self._outlet.has_started else self._header or ""
+        header = "" if self._outlet.has_started else self._header
         try:
             self._outlet.write(header + text)
         except BrokenPipeError:  # the reader has closed the pipe, as `| head` does

@@ -23,16 +23,17 @@ class Outlet:
     """Write whole pieces, and do not block beyond the end of the run.
 
     A piece that a full disk has no room for is taken back. A pipe is written when its reader is ready, and a named pipe
-    is opened when it has a reader. The first piece empties an existing file: opening it does not. Raises OSError, and
-    OutputError if a reader has not taken a piece when the run ends.
+    is opened when it has a reader. The first piece empties an existing file, but for its first `kept` bytes: opening it
+    does not. Raises OSError, and OutputError if a reader has not taken a piece when the run ends.
     """
 
-    def __init__(self, target: str, stop: Stop, encoding: str = "utf-8") -> None:
+    def __init__(self, target: str, stop: Stop, encoding: str = "utf-8", kept: int = 0) -> None:
         self.name = STANDARD_OUTPUT if target in STANDARD_OUTPUTS else target
         self.has_started = False  # the first piece was tried
         self._target = target
         self._stop = stop
         self._encoding = encoding
+        self._kept = kept
         self._descriptor: int | None = None
         self._is_new = False
 
@@ -50,7 +51,8 @@ class Outlet:
         data = text.encode(self._encoding, "backslashreplace")
         is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         if is_file and not self.has_started and self._target not in STANDARD_OUTPUTS:
-            os.ftruncate(descriptor, 0)
+            os.ftruncate(descriptor, self._kept)
+            os.lseek(descriptor, self._kept, os.SEEK_SET)
         self.has_started = True
         if is_file:
             _write_whole(descriptor, data)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from glob import escape, glob
 from pathlib import Path
+from typing import Any
 
 from edge.errors import SourceError
 from edge.picture import decode_picture, read_bytes, read_picture
@@ -31,17 +32,28 @@ class Pictures(Source):
     """
 
     independent = True
+    load: Callable[[Any], bytes] = staticmethod(read_bytes)  # returns the contents of one of `pictures`
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         paths = sorted(picture_paths(text))
         self.files = [path for path in paths if _is_picture(path)]
-        self.notice = _left_out(text, [path for path in paths if not (_is_picture(path) or _is_system_file(path))])
+        pictures = set(self.files)
+        self.notice = _left_out(text, [path for path in paths if not (path in pictures or _is_system_file(path))])
         if not self.files:
             raise SourceError(f"expected pictures in {text}, found none{(self.notice and f' ({self.notice})') or ''}")
         if len(self.files) == 1:
             read_picture(self.files[0])  # a damaged one is an error before there is any output
         self.folder = Path(os.path.commonpath([file.absolute().parent for file in self.files]))
+
+    @property
+    def pictures(self) -> Sequence[Any]:
+        """Return what `load` takes for each picture."""
+        return self.files
+
+    def name_of(self, picture: Any) -> str:
+        """Return the picture's name for events."""
+        return str(picture.absolute().relative_to(self.folder or ""))
 
     @staticmethod
     def accepts(text: str) -> bool:
@@ -53,17 +65,27 @@ class Pictures(Source):
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
         """Yield each picture, uint8 [height, width, 3] BGR, with its name; report on stderr which were skipped."""
-        for file in self.files:
+        for picture in self.pictures:
             try:
-                data = read_bytes(file)
-                image = decode_picture(data, str(file))
+                data = self.load(picture)
+                image = decode_picture(data, str(picture))
             except SourceError as error:  # the others can still be read
                 self.skip(error)
                 continue
-            header = look(data)
-            if header and header.has_more:
-                print(printable(f"{file} holds several pictures: its first is read"), file=sys.stderr)
-            yield image, str(file.absolute().relative_to(self.folder or ""))
+            if has_more(data):
+                report_first_of_several(picture)
+            yield image, self.name_of(picture)
+
+
+def has_more(data: bytes) -> bool:
+    """Return whether a file holds more pictures than the first."""
+    header = look(data)
+    return header is not None and header.has_more
+
+
+def report_first_of_several(picture: Any) -> None:
+    """Say on stderr that only the first picture of a file is read."""
+    print(printable(f"{picture} holds several pictures: its first is read"), file=sys.stderr)
 
 
 def _format(path: Path) -> str | None:
