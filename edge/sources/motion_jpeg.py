@@ -44,6 +44,8 @@ class HttpStream:
             self._capture = MotionJpeg(response, str(boundary), _host(text))
         elif is_file(response):
             self._capture = self.file = open_web_file(text, response, settings)
+        elif response.headers.get_content_maintype() == "image":
+            self._capture = Snapshot(response, "", _host(text))
         else:
             response.close()
             stream = Stream(text, settings, lambda url: stream_error(url, response.headers))
@@ -141,6 +143,15 @@ class MotionJpeg:
 
     def _too_large(self) -> SourceError:
         return SourceError(f"expected pictures of at most {MAX_PICTURE >> 20} MB from {self._host}, found a larger one")
+
+
+class Snapshot(MotionJpeg):
+    """Read an answer that is one picture: the camera gives the next one when it is asked again."""
+
+    def _read_part(self) -> bytes | None:
+        while self._receive(MAX_PICTURE):
+            pass
+        return self._cut(len(self._buffer), len(self._buffer)) or None
 
 
 def _host(url: str) -> str:
