@@ -100,8 +100,10 @@ def _identities_of(files: Iterable[Path]) -> set[Identity]:
 
 
 def _inputs(options: RunOptions) -> Iterator[Path]:
-    """Yield the files that the run reads, and the folders that are named as source."""
-    yield Path(options.source)
+    """Yield the files that the run reads, and the folder of the source."""
+    source = Path(options.source)
+    yield source
+    yield from [source.parent] if source.is_file() else []
     yield from picture_paths(options.source)
     yield from SHIPPED.parent.iterdir()
     for model in (options.model, options.detector_model):
