@@ -69,7 +69,7 @@ def describe() -> Host:
 
 def board() -> str | None:
     """Return the name of a single-board computer, as `Raspberry Pi 4 Model B Rev 1.4`."""
-    return _read("/proc/device-tree/model")
+    return _read("/proc/device-tree/model") or _cpuinfo("Model")  # with a capital: the Pi's kernel
 
 
 def processor() -> str | None:

@@ -43,7 +43,8 @@ def check_python(machine: Machine, place: str, is_managed: bool) -> Finding:
 def check_numpy(facts: Facts, extra: str) -> Finding:
     """Judge numpy."""
     if "error" in facts:
-        return Finding("numpy", Level.FAULT, facts["error"], f"pip install --force-reinstall numpy '.[{extra}]'")
+        again = "" if "No module named 'numpy'" in facts["error"] else "--force-reinstall numpy "
+        return Finding("numpy", Level.FAULT, facts["error"], f"pip install {again}'.[{extra}]'")
     return Finding("numpy", Level.OK, facts["version"])
 
 
@@ -91,5 +92,5 @@ def check_detector(name: str, facts: Facts, others_work: bool) -> Finding:
         return Finding(check, Level.OK, f"finds the face of the built-in portrait, {facts['ms']} ms")
     level = Level.NOTE if name in OPTIONAL_DETECTORS else Level.WARNING if others_work else Level.FAULT
     if "error" in facts:
-        return from_error(check, level, facts["error"], DETECTOR_FIX)
+        return from_error(check, level, facts["error"], "" if level is Level.NOTE else DETECTOR_FIX)
     return Finding(check, level, "finds no face in the built-in portrait", DETECTOR_FIX)
