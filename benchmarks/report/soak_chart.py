@@ -31,6 +31,6 @@ def draw(result: Soak, path: Path) -> None:
         panel.grid(alpha=0.25)
         panel.spines[["top", "right"]].set_visible(False)
         if len(names) > 1:
-            panel.legend(loc="upper right", ncols=2, frameon=False)
+            panel.legend(loc="center right", ncols=2, frameon=False)
     axes[-1].set_xlabel(f"minutes; the camera was silent, killed and changed in resolution: {result.outages} outages")
     figure.savefig(path, dpi=110)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import select
 import time
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from edge.sources.web_file import open_web_file
 from edge.values import Image
 
 PICTURE_TIMEOUT_S = 3.0  # for one sound picture, however slowly its bytes come
+BACKLOG = 1 << 20  # bytes that are looked through at once for the newest picture; at least two pictures
 MAX_HEAD = 1 << 16  # bytes between two pictures
 MAX_PICTURE = 1 << 26  # bytes: a JPEG of 100 million pixels has about half
 MAX_END = 256  # bytes of what ends a head or a part
@@ -81,6 +83,7 @@ class MotionJpeg:
         self._host = host
         self._buffer = bytearray()
         self._deadline_s = 0.0
+        self._waits = True  # for more bytes, if a part is not whole
 
     def read(self) -> Image | None:
         """Wait for the next picture, uint8 [height, width, 3] BGR; None if the answer has ended.
@@ -88,17 +91,48 @@ class MotionJpeg:
         Raises SourceError if no sound picture comes in time, or one is too large; OSError if the connection breaks.
         """
         self._deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
-        while (data := self._read_part()) is not None:
-            try:
-                return decode_picture(data, f"a picture of {self._host}")
-            except SourceError:
-                if time.monotonic() >= self._deadline_s:
-                    raise
+        problem = SourceError(f"{self._host} sent no whole picture for {PICTURE_TIMEOUT_S:.0f} s; check the camera")
+        try:
+            while (data := self._read_newest()) is not None:
+                try:
+                    return decode_picture(data, f"a picture of {self._host}")
+                except SourceError as error:
+                    problem = error
+        except TimeoutError:
+            raise problem from None
         return None
 
     def release(self) -> None:
         """Close the connection."""
         self._response.close()
+
+    def _read_newest(self) -> bytes | None:
+        """Return the newest part that has come whole: a machine too slow to decode them all must not fall behind."""
+        data = self._read_part()
+        if data is None:
+            return None
+        backlog = max(BACKLOG, 2 * len(data))
+        while len(self._buffer) < backlog and self._has_received() and self._receive(backlog):
+            pass
+        self._waits = False
+        while True:
+            rest = bytes(self._buffer)
+            newer = self._read_part()
+            if newer is None:
+                self._buffer[:] = rest
+                break
+            data = newer
+        self._waits = True
+        return data
+
+    def _has_received(self) -> bool:
+        """Return whether more bytes wait at the socket."""
+        if self._response.isclosed():
+            return False
+        try:
+            return bool(select.select([self._response.fileno()], [], [], 0)[0])
+        except ValueError:  # a descriptor that select does not take
+            return False
 
     def _read_part(self) -> bytes | None:
         """Return what the next part holds; None if the answer ends before it does."""
@@ -132,11 +166,13 @@ class MotionJpeg:
         return taken
 
     def _receive(self, limit: int) -> bool:
-        """Wait for more bytes; return False at the end of the answer. Raises SourceError."""
+        """Wait for more bytes; return False at the end of the answer. Raises SourceError and TimeoutError."""
+        if not self._waits:
+            return False
         if len(self._buffer) > limit:
             raise self._too_large()
         if time.monotonic() >= self._deadline_s:
-            raise SourceError(f"{self._host} sent no whole picture for {PICTURE_TIMEOUT_S:.0f} s; check the camera")
+            raise TimeoutError
         received = self._response.read1(CHUNK)
         self._buffer += received
         return bool(received)

@@ -16,7 +16,7 @@ from edge.errors import SourceError
 from edge.opencv import cv2
 from edge.sources import motion_jpeg
 from edge.sources.base import CameraSettings
-from edge.sources.motion_jpeg import HttpStream
+from edge.sources.motion_jpeg import HttpStream, MotionJpeg
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=%s\r\n\r\n"
 Serve = Callable[[Iterator[bytes]], str]
@@ -81,7 +81,8 @@ SENT = {
 
 
 @pytest.mark.parametrize("name", SENT)
-def test_every_sound_picture_is_read(serve: Serve, name: str) -> None:
+def test_every_sound_picture_is_read(monkeypatch: pytest.MonkeyPatch, serve: Serve, name: str) -> None:
+    monkeypatch.setattr(MotionJpeg, "_read_newest", MotionJpeg._read_part)
     stream = HttpStream(serve(SENT[name]), CameraSettings())
     images = [stream.read() for _ in range(3)]
     stream.release()
@@ -96,6 +97,25 @@ HOSTILE = {  # what follows the answer's head, repeated without end -> the reaso
     "a picture of 200 GB": (b"--frame\r\nContent-Length: 200000000000\r\n\r\n", bytes(1 << 16), "at most 1 MB"),
     "16K pictures alone": (b"", b"".join(list(with_length(claiming(15360, 8640)))[1:]), "100 million"),
 }
+
+
+@pytest.mark.parametrize("form", [with_length, without_length])
+def test_a_slow_machine_gets_the_newest_picture(serve: Serve, form: Callable[..., Iterator[bytes]]) -> None:
+    pictures = [jpeg(value) for value in range(0, 240, 6)]
+    sent = threading.Event()
+
+    def send() -> Iterator[bytes]:
+        yield from form(*pictures)
+        yield b"--frame\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8 and a part of one more"
+        sent.set()
+        time.sleep(1)
+
+    stream = HttpStream(serve(send()), CameraSettings())
+    assert sent.wait(5)
+    image = stream.read()
+    stream.release()
+    assert image is not None
+    assert round(float(image.mean())) == 234
 
 
 def test_an_answer_that_is_one_picture_is_read_once(serve: Serve) -> None:
