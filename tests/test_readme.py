@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.__main__ import COMMANDS
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
@@ -42,15 +43,18 @@ def commands(path: Path) -> Iterator[tuple[str, str]]:
     """Yield module and command for each of this project's commands in a document."""
     text = path.read_text(encoding="utf-8")
     for code in code_lines(text) + inline_code(text):
-        match = re.match(r"python -m ((?:edge|train|export|benchmarks)[\w.]*)|(edge-emotion|python edge/run.py)", code)
+        match = re.match(
+            r"python -m ((?:edge|train|export|benchmarks)[\w.]*)|(edge-emotion|python edge/run.py)( \w+)?", code
+        )
         if match:
-            yield match[1] or "edge", code
+            subcommand = (match[3] or "").strip()
+            yield match[1] or ("edge " + subcommand if subcommand in COMMANDS else "edge"), code
 
 
 @cache
 def help_text(module: str) -> str:
     """Return what `python -m module --help` prints."""
-    call = [sys.executable, "-m", module, "--help"]
+    call = [sys.executable, "-m", *module.split(), "--help"]
     result = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -78,6 +82,8 @@ def test_commands_have_the_options_that_documents_use(path: Path) -> None:
         text = help_text(module)
         if module == "edge":
             text += " --version"
+        if module == "edge service":  # passes the options of a run on
+            text += help_text("edge")
         missing = set(re.findall(OPTION, command)) - set(re.findall(OPTION, text))
         assert not missing, f"{command}: {missing}"
 

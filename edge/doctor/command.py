@@ -72,13 +72,15 @@ def examine(fetch: bool = False) -> Iterator[Finding]:
     installed = [f"{name} {packages[name]}" for name in OPENCV_PACKAGES if name in packages]
     yield software.check_opencv(opencv, installed, has_display)
     yield software.check_runtime(runtime, machine)
-    yield from _detectors(fetch)
+    if "error" not in opencv:
+        yield from _detectors(fetch)
     yield from devices.check_cameras(list_cameras(), is_pi)
     if sys.platform.startswith("linux"):
         yield devices.check_rights(devices.rights())
     if is_pi:
         yield _picamera2(numpy.get("version", ""))
-    yield devices.check_display(opencv.get("no_window"))
+    if "error" not in opencv:
+        yield devices.check_display(opencv["no_window"])
     yield condition.check_heat(host.temperature_c(), *host.throttling())
     yield condition.check_memory(host.memory_mb(), host.available_mb())
     folder = Path.cwd()

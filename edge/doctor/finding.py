@@ -28,4 +28,5 @@ class Finding:
 def from_error(check: str, level: Level, error: str, fix: str) -> Finding:
     """Return the finding for an error; those of this project have a command after `run: `, for others it is `fix`."""
     text, _, own_fix = error.partition("; run: ")
-    return Finding(check, level, text, own_fix.replace(", then: ", " && ") or fix)
+    own_fix, *_ = own_fix.replace(", then: ", " && ").split(" (or")
+    return Finding(check, level, text, own_fix or fix)
