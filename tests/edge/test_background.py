@@ -6,10 +6,12 @@ import threading
 
 import pytest
 
+from edge import stopping
 from edge.errors import OutputError
 from edge.sinks import background
 from edge.sinks.background import MAX_QUEUED_PICTURES, Background
 from edge.sinks.base import Delivery
+from edge.stopping import Stop
 from tests.edge.samples import MemorySink, make_frame, write_frames
 
 
@@ -94,4 +96,14 @@ def test_a_live_sink_that_hangs_is_abandoned_at_the_end(monkeypatch: pytest.Monk
     memory = MemorySink(blocks=True)
     with pytest.raises(OutputError, match="memory does not respond: 3 frames"):
         write_frames(Background(memory, live=True), 3)
+    memory.release.set()
+
+
+def test_a_recording_does_not_wait_for_a_hanging_sink_once_the_run_is_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "GRACE_S", 0.1)
+    memory = MemorySink(blocks=True)
+    stop = Stop()
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(OutputError, match="memory does not respond: 30 frames"):
+        write_frames(Background(memory, live=False, stop=stop), 30)
     memory.release.set()
