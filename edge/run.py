@@ -153,7 +153,7 @@ def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
     no_window = window_unavailable() if options.display else "--no-display"
     if no_window is None:
         return [Output("window"), *outputs], None
-    if options.writes_to_stdout:
+    if options.writes_to_stdout or (is_service() and options.outputs):  # the journal would keep every reading
         return outputs, None
     has_pictures = any(output.name in ("record", "serve") for output in outputs)
     if options.source == "demo" and options.display and not has_pictures:

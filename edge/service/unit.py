@@ -94,7 +94,7 @@ class Unit:
         return TEMPLATE.format(
             mark=MARK,
             name=self.name,
-            source=redacted(self.source).replace("%", "%%"),
+            source=redacted(self.source).replace("%", "%%").replace("\\", "/"),  # at the end, \ joins two lines
             command=" ".join(quoted(argument) for argument in self.command),
             user=f"User={self.user}" if self.user else "DynamicUser=yes",
             after="Wants=network-online.target\nAfter=network-online.target\n" if self.needs_network else "",

@@ -16,6 +16,8 @@ from types import SimpleNamespace
 import pytest
 
 from edge.errors import SourceError, UsageError
+from edge.options import parse_args
+from edge.run import choose_outputs
 from edge.service import command
 from edge.service.run_arguments import prepare
 from edge.service.unit import MARK, Unit, quoted
@@ -89,6 +91,19 @@ def test_unit_opens_only_what_its_source_needs() -> None:
     assert "u:p" not in stream.partition("[Service]")[0]
     assert "User=daemon" in stream
     assert "ProtectHome=read-only" in stream
+
+
+def test_source_cannot_add_lines_to_the_unit() -> None:
+    assert "Description=Edge emotion: a/\nStartLimit" in Unit("cam", "a\\", ("/bin/true", "a\\")).text()
+    with pytest.raises(UsageError, match="printable"):
+        Unit("cam", "a\nUser=root", ("/bin/true", "a\nUser=root")).text()
+
+
+def test_journal_keeps_readings_only_without_another_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/none")
+    for arguments, expected in (([], ["console", "systemd"]), (["--events", "e.jsonl"], ["events", "systemd"])):
+        outputs, _ = choose_outputs(parse_args(None, ["demo", "--no-display", *arguments]))
+        assert [output.name for output in outputs] == expected
 
 
 @pytest.fixture
