@@ -114,23 +114,23 @@ import os, resource, sys
 from pathlib import Path
 from tests.edge.test_recording import record
 from edge.sinks.video import VideoFile
-path, end = Path(sys.argv[1]), sys.argv[2]
+path, end, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 if end == "limit":
     resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
 else:
     VideoFile.__exit__ = lambda *_: os.kill(os.getpid(), 9)
-record(path, [i / 25 for i in range(300)])
+record(path, [i / 25 for i in range(count)])
 """
 
 
-def run_to_the_end(path: Path, end: str) -> subprocess.CompletedProcess[str]:
-    """Record 12 s in another process, which is killed or may write no more than 600 kB."""
-    command = [sys.executable, "-c", PROGRAM, str(path), end]
+def run_to_the_end(path: Path, end: str, count: int = 300) -> subprocess.CompletedProcess[str]:
+    """Record so many frames in another process, which is killed or may write no more than 600 kB."""
+    command = [sys.executable, "-c", PROGRAM, str(path), end, str(count)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 @NEEDS_POSIX
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", [pytest.param(".mp4", marks=NEEDS_PYAV), ".webm", ".avi"])
 def test_a_killed_recording_plays_and_is_named_at_the_next_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
@@ -243,12 +243,12 @@ def test_a_browser_plays_the_recording(
     if opencv:
         use_opencv(monkeypatch)
     if killed:
-        run_to_the_end(path, "kill")
+        run_to_the_end(path, "kill", count=75)
         (path,) = tmp_path.iterdir()
     else:
         record(path, [i / 25 for i in range(50)])
     played = page.evaluate(PLAY % f"data:video/{suffix[1:]};base64,{base64.b64encode(path.read_bytes()).decode()}")
     assert played.get("error") is None
-    assert played["seconds"] > 11 if killed else played["seconds"] == pytest.approx(2, abs=0.05)
+    assert played["seconds"] > 2 if killed else played["seconds"] == pytest.approx(2, abs=0.05)
     assert played["width"] == 160
     assert played["colour"] == pytest.approx(GREEN, abs=12)
