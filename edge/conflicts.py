@@ -101,9 +101,10 @@ def _identities_of(files: Iterable[Path]) -> set[Identity]:
 
 def _inputs(options: RunOptions) -> Iterator[Path]:
     """Yield the files that the run reads, and the folder of the source."""
-    source = Path(options.source)
-    yield source
-    yield from [source.parent] if source.is_file() else []
+    for part in options.source.split("::"):  # an archive's address names its file after the pictures in it
+        source = Path(part.removeprefix("file://"))
+        yield source
+        yield from [source.parent] if source.is_file() else []
     yield from picture_paths(options.source)
     yield from SHIPPED.parent.iterdir()
     for model in (options.model, options.detector_model):

@@ -6,6 +6,7 @@ import functools
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edge.errors import MissingExtra, SourceError
@@ -52,6 +53,9 @@ class Archive(Pictures):
         left_out = len(paths) - len(self._pictures)
         self.notice = printable(f"left out of {self.name}: {left_out} without a picture's name") if left_out else None
         self._root = posixpath.commonpath([posixpath.dirname(path) for path in self._pictures])
+        if text.lower().startswith("file:"):  # a folder of this machine, whose pictures no output may overwrite
+            self.files = [Path(path) for path in self._pictures]
+            self.folder = Path(self._root)
 
     @staticmethod
     def accepts(text: str) -> bool:

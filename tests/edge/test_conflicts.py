@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("me.json").write_text("{}")
     os.link("me.json", "hard_me.json")
     os.mkfifo("pipe")
+    with zipfile.ZipFile("photos", "w") as archive:
+        archive.write("ph/a.jpg")
+    os.link("photos", "hard_photos")
     return tmp_path
 
 
@@ -72,6 +76,10 @@ REFUSED = [
     "ph/**/*.jpg --record tree",
     "ph/*/*.jpg --record ph",
     "ph --events hard.data",
+    "zip://**.jpg::photos --events photos",
+    "zip://**.jpg::file://{here}/photos --stats hard_photos",
+    "file://{here}/ph --record ph",
+    "file://{here}/ph --record links",
     "demo --model model.tflite --events hard_model",
     "demo --model . --stats hard_model",
     "demo --neutral me.json --events hard_me.json",
@@ -90,9 +98,11 @@ REFUSED = [
 
 @pytest.mark.parametrize("arguments", REFUSED)
 def test_an_output_that_is_an_input_is_refused(here: Path, capfd: pytest.CaptureFixture[str], arguments: str) -> None:
+    if "file://" in arguments:
+        pytest.importorskip("fsspec", reason="addresses of archives need the extra cluster")
     os.link("ph/a.jpg", "hard.data")
     before = contents(here)
-    status = edge.run.main([*arguments.split(), "--no-display", "--max-frames", "1"])
+    status = edge.run.main([*arguments.format(here=here).split(), "--no-display", "--max-frames", "1"])
     stderr = capfd.readouterr().err
     assert (status, stderr.count("\n")) == (2, 1), stderr
     assert "other than" in stderr or "with a text file's name" in stderr
