@@ -13,6 +13,7 @@ from edge.card import TARGETS
 from edge.detectors.yunet import MODEL as FACE_DETECTOR
 from edge.errors import MissingExtra, ModelError
 from edge.timing import time_inference
+from edge.untrusted import printable
 
 AUTO = Path("auto")  # in place of a file: choose among the shipped models
 ACCURACY_BUDGET = 0.01  # accuracy that may be lost for speed
@@ -57,7 +58,7 @@ def open_fastest(folder: Path, threads: int) -> OpenModel:
     ranking = sorted(range(len(models)), key=lambda i: (_accuracy(models[i].backend) < min_accuracy, medians_ms[i]))
     chosen = models[ranking[0]]
     rows = [f"{models[i].path.name} {medians_ms[i]:.2f} ms {_accuracy(models[i].backend):.2%}" for i in ranking]
-    reason = (
+    reason = printable(
         f"{chosen.path.name}: the fastest here within {ACCURACY_BUDGET:.0%} of the best accuracy"
         f" ({'; '.join([*rows, *problems])})"
     )
