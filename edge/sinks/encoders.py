@@ -20,13 +20,14 @@ from typing import Any, Protocol
 
 from edge.errors import MissingExtra, OutputError, UsageError
 from edge.opencv import cv2
+from edge.untrusted import printable
 from edge.values import Image
 
 SUFFIXES = (".mp4", ".webm", ".mkv", ".avi")
 MIN_RATE, MAX_RATE = 1.0, 120.0  # frames a second of a constant-rate file
 CLOCK = 90_000  # ticks a second of a file where each frame has its own time
 OPENCV_CODECS = {".avi": "MJPG"}  # the others: VP80
-OPENCV_BUFFER = 1 << 18  # bytes
+OPENCV_BUFFER = 1 << 18  # bytes that OpenCV keeps before it writes them
 FFMPEG_CODECS = {".webm": "libvpx"}  # the others: libx264
 CODEC_OPTIONS = {
     "libx264": {"preset": "superfast", "tune": "zerolatency", "crf": "20", "colorspace": "smpte170m"},
@@ -60,13 +61,19 @@ def encoder_class(path: Path) -> type[PyAvEncoder] | type[OpenCvEncoder]:
     """Return the encoder for a file name that ends in one of SUFFIXES. Raises MissingExtra."""
     suffix = path.suffix.lower()
     if suffix != ".avi" and has_pyav():
+        try:
+            importlib.import_module("av")
+        except ImportError as error:
+            raise MissingExtra("PyAV", "record", f"which cannot be imported here ({error})", ["av"]) from error
         return PyAvEncoder
     if suffix == ".mp4":
-        raise MissingExtra("PyAV", "record", "which is not installed, for .mp4 (a name in .webm needs nothing)")
+        raise MissingExtra("PyAV", "record", "which is not installed, to record .mp4 (.webm works without it)")
     try:
         path.as_posix().encode()
     except UnicodeEncodeError as error:  # OpenCV would end the process
-        raise UsageError(f"expected --record with a name in UTF-8, found {path!r}; choose another") from error
+        raise UsageError(
+            f"expected --record with a name in UTF-8, found {printable(str(path))}; choose another"
+        ) from error
     return OpenCvEncoder
 
 
@@ -149,7 +156,6 @@ class OpenCvEncoder:
         self._path = path
         self._rate = min(fps * math.ceil(MIN_RATE / fps), MAX_RATE)
         self._frames = 0
-        self._min_free = OPENCV_BUFFER + 4 * size[0] * size[1]  # bytes: about a second of video
         codec = cv2.VideoWriter.fourcc(*OPENCV_CODECS.get(path.suffix.lower(), "VP80"))
         with _without_notes():
             self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, self._rate, size)
@@ -162,7 +168,7 @@ class OpenCvEncoder:
         return self._frames / self._rate
 
     def write(self, image: Image, time_s: float) -> None:
-        if shutil.disk_usage(self._path.parent).free < self._min_free:  # OpenCV would report nothing
+        if shutil.disk_usage(self._path.parent).free < 2 * OPENCV_BUFFER:  # OpenCV would report nothing
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         while self._frames <= round(time_s * self._rate):
             self._writer.write(image)

@@ -47,7 +47,8 @@ class Unfinished:
 def abandoned(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
     """Yield the unfinished files with these suffixes that no process is writing."""
     for path in sorted(folder.glob(".*")):
-        if path.suffix.lower() in suffixes and re.fullmatch(r"\..+\.\d+", path.stem) and not _is_being_written(path):
+        is_ours = path.suffix.lower() in suffixes and re.fullmatch(r"\..+\.\d+", path.stem) and path.is_file()
+        if is_ours and not _is_being_written(path):
             yield path
 
 

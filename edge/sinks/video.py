@@ -12,6 +12,7 @@ from edge.opencv import cv2
 from edge.sinks.base import Sink, SinkContext
 from edge.sinks.encoders import SUFFIXES, Encoder, encoder_class
 from edge.sinks.unfinished import Unfinished, abandoned
+from edge.untrusted import printable
 from edge.values import Frame, Reading
 
 
@@ -40,7 +41,8 @@ class VideoFile(Sink):
     def __enter__(self) -> VideoFile:
         try:
             for leftover in abandoned(self._path.parent, SUFFIXES):
-                print(f"found {leftover}, a recording that was cut off; rename it to keep it", file=sys.stderr)
+                name = printable(str(leftover))
+                print(f"found {name}, a recording that was cut off; rename it to keep it", file=sys.stderr)
             self._file = Unfinished(self._path)
         except OSError as error:
             raise self._failure(error) from error

@@ -172,6 +172,7 @@ def test_opencv_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytes
 def test_a_recording_in_progress_is_not_taken_for_a_leftover(tmp_path: Path) -> None:
     leftover = tmp_path / f".out.{os.getpid()}.mkv"  # in a container, each process may have the same number
     leftover.write_bytes(b"mine")
+    (tmp_path / ".out.1.mkv").mkdir()  # no recording, and neither is a FIFO, at which opening would wait
     unfinished = Unfinished(tmp_path / "out.mkv")
     assert list(abandoned(tmp_path, {".mkv"})) == [leftover]
     unfinished.publish()
