@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import select
 import stat
@@ -101,7 +102,10 @@ def _duplicate_standard_output() -> int:
     if sys.stdout is None:  # a program without a console
         return os.open(os.devnull, os.O_WRONLY)
     sys.stdout.flush()
-    return os.dup(sys.stdout.fileno())
+    try:
+        return os.dup(sys.stdout.fileno())
+    except io.UnsupportedOperation:  # replaced by an object without one, as notebooks do
+        return os.dup(1)
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

@@ -39,14 +39,14 @@ def test_frames_that_are_kept(thinning: Thinning, kept: list[int]) -> None:
     assert [frame.index for frame, readings in zip(frames, seen, strict=True) if keeps(frame, readings)] == kept
 
 
-def test_the_demo_has_one_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_has_one_change(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     events = tmp_path / "events.jsonl"
     command = ["demo", "--max-frames", "20", "--no-display"]
     assert main([*command, "--events", str(events), "--on-change"]) == 0
     assert [json.loads(line)["frame"] for line in events.read_text().splitlines()] == [0]
     with pytest.raises(SystemExit):
         main([*command, "--every", "5"])
-    assert "expected --events with --every" in capsys.readouterr().err
+    assert "expected --events with --every" in capfd.readouterr().err
 
 
 def test_pictures_are_all_kept() -> None:
