@@ -1,0 +1,166 @@
+"""Measure what cores bring: frames a second by number of faces, and pictures a second by number of workers.
+
+python -m benchmarks.cores
+python -m benchmarks.cores --cores 1 2 4 --workers 1 2 4 8 --pictures photos/ --rounds 20
+
+All configurations take turns in each round, so that other load on the machine is in all of them. Ratios are of medians,
+with 95% confidence intervals from 10 rounds on. Workers need the extra cluster; `--workers 0` leaves them out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import estimates
+from benchmarks.measure.clip import Clip, cut_frames, read_clip
+from benchmarks.report.blocks import Table, markdown
+from edge.arguments import ArgumentParser, whole
+from edge.backend import SHIPPED, open_backend
+from edge.classifier import Classifier
+from edge.cluster.client import DaskCluster, read_in_order
+from edge.cluster.worker import Job, Picture, read_batch
+from edge.detector import DETECTORS, open_detector, set_cores
+from edge.errors import exit_status
+from edge.host import cores
+from edge.meter import Meter
+from edge.options import parse_args as parse_run_args
+from edge.picture import encode_picture, read_bytes
+from edge.pipeline import Pipeline
+from edge.sources.pictures import Pictures
+from edge.stopping import Stop
+from edge.values import Frame
+
+GRIDS = {1: (1, 1), 2: (2, 1), 4: (2, 2)}  # faces -> columns and rows of the picture
+WIDTH, HEIGHT = 640, 480
+FRAMES = 60  # of a measurement: six detections
+PICTURES = 128  # of a measurement, at least: several batches for each worker
+ONE_PROCESS = 0  # workers: without Dask
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    cores: Sequence[int]
+    workers: Sequence[int]
+    detector: str
+    clip: str
+    pictures: str | None
+    rounds: int
+
+
+def parse_args(argv: Sequence[str] | None = None) -> Options:
+    parser = ArgumentParser("python -m benchmarks.cores", __doc__)
+    counts = sorted({1, min(2, cores()), cores()})
+    parser.add_argument("--cores", type=whole(1, 64), nargs="+", default=counts, metavar="N", help="that share faces")
+    parser.add_argument("--workers", type=whole(0, 256), nargs="+", default=counts, metavar="N", help="processes")
+    parser.add_argument("--detector", choices=list(DETECTORS), default="yunet", help="for both")
+    parser.add_argument("--clip", default="demo", help="video of one face")
+    parser.add_argument("--pictures", metavar="FOLDER", help="by default, frames of the clip as JPEG")
+    parser.add_argument("--rounds", type=whole(1, 1000), default=10, metavar="N", help="of measurements")
+    return Options(**vars(parser.parse_args(argv)))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse_args(argv)
+    return exit_status(lambda: benchmark(options))
+
+
+def benchmark(options: Options) -> int:
+    """Print a table of frames by faces and cores, and one of pictures by workers."""
+    clip = read_clip(options.clip, FRAMES)
+    rows = [(str(faces), *row) for faces in GRIDS for row in _measure_faces(options, tile(clip, faces))]
+    print(markdown([Table(["faces", "cores", "frames a second", "times the first"], rows)]), flush=True)
+    if any(options.workers):
+        head = ["workers", "pictures a second", "times the first", "core hours for a million"]
+        print(markdown([Table(head, _measure_pictures(options, clip))]), end="")
+    return 0
+
+
+def tile(clip: Clip, faces: int) -> list[Frame]:
+    """Return the clip's frames at 640x480, each made of one, two or four moments of the clip."""
+    columns, rows = GRIDS[faces]
+    images = [frame.image for frame in cut_frames(clip, (WIDTH // columns, HEIGHT // rows), 1)]
+    moments = [np.roll(np.arange(len(images)), -part * len(images) // faces) for part in range(faces)]
+    frames = []
+    for i in range(len(images)):
+        parts = [images[moment[i]] for moment in moments]
+        lines = [np.hstack(parts[start : start + columns]) for start in range(0, faces, columns)]
+        frames.append(Frame(i, i / clip.fps, 0.0, np.vstack(lines)))
+    return frames
+
+
+def _measure_faces(options: Options, frames: Sequence[Frame]) -> list[Row]:
+    def run(pipeline: Pipeline) -> None:
+        for frame in frames:
+            pipeline.step(frame)
+
+    measures = {count: partial(run, _open_pipeline(options.detector, count)) for count in options.cores}
+    return [row for _, row in _rates(measures, len(frames), options.rounds)]
+
+
+def _open_pipeline(name: str, workers: int) -> Pipeline:
+    detector = open_detector(name)
+    set_cores(detector)
+    return Pipeline(detector, Classifier(open_backend(SHIPPED)), Meter(), workers=workers)
+
+
+def _measure_pictures(options: Options, clip: Clip) -> list[Row]:
+    """Read the same pictures in this process and on clusters of each size, all of them open all the time."""
+    with contextlib.ExitStack() as stack:
+        folder = options.pictures or _write_pictures(clip, stack.enter_context(tempfile.TemporaryDirectory()))
+        files = Pictures(folder).files
+        count = max(PICTURES, len(files))
+        pictures = [Picture(file.absolute(), file.name) for file in itertools.islice(itertools.cycle(files), count)]
+        job = Job.of(parse_run_args(None, [folder, "--detector", options.detector]), SHIPPED, read_bytes)
+        measures: dict[int, Callable[[], object]] = {ONE_PROCESS: lambda: read_batch(job, pictures)}
+        for workers in filter(None, options.workers):
+            cluster = stack.enter_context(DaskCluster(workers))
+            measures[workers] = lambda cluster=cluster: list(  # type: ignore[misc]
+                read_in_order(cluster, job, pictures, Stop(), lambda: None)
+            )
+        rows: list[Row] = []
+        for workers, (_, rate, ratio) in _rates(measures, count, options.rounds):
+            hours = max(1, workers) * 1e6 / float(rate) / 3600
+            rows.append((str(workers or "one process"), rate, ratio, f"{hours:.1f}"))
+        return rows
+
+
+def _write_pictures(clip: Clip, folder: str) -> str:
+    for i, frame in enumerate(clip.frames):
+        (Path(folder) / f"{i:03}.jpg").write_bytes(encode_picture(frame.image, ".jpg"))
+    return folder
+
+
+def _rates(
+    measures: Mapping[int, Callable[[], object]], count: int, rounds: int
+) -> list[tuple[int, tuple[str, str, str]]]:
+    """Let the measures take turns; return for each its number, its rate (`count` in the median time) and ratio."""
+    times: dict[int, list[float]] = {number: [] for number in measures}
+    for round_ in range(rounds + 1):
+        for number, measure in measures.items():
+            start = time.perf_counter()
+            measure()
+            if round_:  # the first one opens things
+                times[number].append(time.perf_counter() - start)
+    samples = {number: np.array(values)[:, None] for number, values in times.items()}
+    first = next(iter(samples.values()))
+    rows = []
+    for number, values in samples.items():
+        ratio = estimates.median_ratio(first, values)
+        interval = f" ({ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})" if ratio.ci95 else ""
+        rows.append((number, (str(number), f"{count / np.median(values):.1f}", f"{ratio.value:.2f}{interval}")))
+    return rows
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
