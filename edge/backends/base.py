@@ -31,9 +31,7 @@ class Backend(Protocol):
         ...
 
 
-def check_graph(
-    model: ModelFile, input_shape: Iterable[int], input_type: object, output_shape: Iterable[int]
-) -> None:
+def check_graph(model: ModelFile, input_shape: Iterable[int], input_type: object, output_shape: Iterable[int]) -> None:
     """Raise ModelError unless the graph matches its card: uint8 [1, size, size, 3] -> [1, labels]."""
     path = model.path
     card = model.card
