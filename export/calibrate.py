@@ -19,11 +19,10 @@ import numpy.typing as npt
 
 from edge.errors import DataError, ModelError
 from edge.files import atomic_write
-from edge.labels import EMOTIONS
 from edge.values import Floats
 from train.data import FaceSet
 
-FACES = 140  # 20 of each emotion
+FACES = 140  # 20 of each emotion, or as many as there are
 SEED = 0
 PREFIX = "mean_error/"  # of the arrays in a saved calibration
 
@@ -67,26 +66,25 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def sample(faces: FaceSet, count: int = FACES, seed: int = SEED) -> FaceSet:
-    """Return the same number of faces of each emotion; raise DataError unless they are of the training split."""
+    """Return the same number of faces of each class, or all of a class that has fewer.
+
+    Raises DataError unless they are of the training split.
+    """
     if faces.split != "train":
         raise DataError(f"expected calibration faces from the training split, found {faces.split}")
-    per_class = count // len(EMOTIONS)
+    per_class = max(1, count // len(faces.classes))
     rng = np.random.default_rng(seed)
     indices = []
-    for label, emotion in enumerate(EMOTIONS):
+    for label in range(len(faces.classes)):
         candidates = np.flatnonzero(faces.labels == label)
-        if len(candidates) < per_class:
-            raise DataError(
-                f"expected {per_class} training faces of {emotion} to calibrate on, found {len(candidates)}"
-            )
-        indices.append(np.sort(rng.choice(candidates, per_class, replace=False)))
+        indices.append(np.sort(rng.choice(candidates, min(per_class, len(candidates)), replace=False)))
     return faces.take(np.concatenate(indices))
 
 
 def describe(faces: FaceSet, seed: int = SEED) -> dict[str, Any]:
     """Return the card's description of a calibration sample."""
     digest = hashlib.sha256(faces.images.tobytes()).hexdigest()
-    per_class = {emotion: int((faces.labels == label).sum()) for label, emotion in enumerate(EMOTIONS)}
+    per_class = dict(zip(faces.classes, faces.counts().tolist(), strict=True))
     return {"faces": len(faces), "per_class": per_class, "seed": seed, "sha256": digest}
 
 

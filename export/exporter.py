@@ -14,7 +14,6 @@ from edge.backend import open_backend
 from edge.card import ModelCard
 from edge.errors import DataError, ParityError, UsageError, exit_status
 from edge.files import atomic_write, check_writable
-from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.self_check import face_input
 from edge.values import Probabilities
@@ -24,19 +23,18 @@ from export.folding import folded_model
 from export.format import Format
 from export.options import Options, parse_args
 from export.summary import TIMED_RUNS, ExportedFile, latencies, report
-from export.verify import Parity, compare, validation_faces
-from train.data import FaceSet, load, train_val_split
+from export.verify import Parity, compare, data_of, validation_faces
+from train.data import FOLDS, FaceSet, load, split_of, train_val_split
 from train.extras import require, require_keras
-from train.forms import FACE_SIZE
+from train.layouts.base import FACE_SIZE
 from train.predict import predict, predict_keras
 from train.progress import Advance, progress
-from train.recipe import describe_training, recipe_of
-from train.runs import BACKBONE, load_model, newest_model
+from train.recipe import Recipe, describe_training, model_classes, recipe_of
+from train.runs import BACKBONE, check_model_file, load_model, newest_model
 
 if TYPE_CHECKING:
     import keras
 
-LICENCE = "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
 QUANTIZED = ("dynamic", "int8")  # precisions with int8 kernels: they need a calibration
 
 
@@ -48,17 +46,20 @@ def main(file_format: Format, argv: list[str] | None = None) -> int:
 def export(file_format: Format, options: Options) -> int:
     """Write a file of each precision, each verified first, and print a summary."""
     _check_usage(file_format, options)
-    require_keras()
     path = options.model or newest_model()
+    check_model_file(path)
+    data = options.data or data_of(path)
+    validation = validation_faces(data, path)  # before Keras is imported, which takes long
+    require_keras()
     model = load_model(path)
+    model_classes(path, model.output_shape[1])
     print(f"exporting {path}")
     outs = {name: options.out or default_name(path, name, file_format) for name in options.precisions}
     for out in outs.values():
         check_writable(out)
-    validation = validation_faces(options.data)
     exporter = Exporter(file_format, path, model, folded_model(model))
     with progress() as stage:
-        calibrated = _set_calibration(exporter, options, stage)
+        calibrated = _set_calibration(exporter, replace(options, data=data), stage)
         reference = predict_keras(model, validation.images, stage("Keras model", len(validation)))
         files = [
             exporter.write(precision, out, validation, reference, stage(precision, 1 + len(validation)))
@@ -66,7 +67,7 @@ def export(file_format: Format, options: Options) -> int:
         ]
         if calibrated and exporter.calibration is not None:
             exporter.calibration.save(exporter.calibration_file)
-        base, times = latencies(file_format, exporter.folded, files, validation.images, stage("latency", TIMED_RUNS))
+        base, times = latencies(file_format, exporter.folded, files, validation, stage("latency", TIMED_RUNS))
     report(files, times, base, validation.split)
     return 0
 
@@ -98,10 +99,17 @@ def _set_calibration(exporter: Exporter, options: Options, stage: Callable[[str,
         raise DataError(f"expected faces to calibrate int8 on, or {file} of this model, found neither; give --data")
     check_writable(exporter.calibration_file)
     advance = stage("calibrate", 1)
-    train, _ = train_val_split(load(options.data, ("train",)), options.data)
+    train = _training_faces(options.data, recipe_of(exporter.path) or Recipe(data=""))
     exporter.calibration = exporter.calibrate(sample(train, options.calibration_faces or FACES))
     advance()
     return True
+
+
+def _training_faces(data: Path, recipe: Recipe) -> FaceSet:
+    """Return the faces that a model by this recipe may have learned from."""
+    faces = load(data, ("train",), labels=recipe.labels, ignore=recipe.ignore)
+    train = split_of(faces, "train", data) if recipe.validation == FOLDS else train_val_split(faces, data)[0]
+    return train.of_classes(recipe.classes)
 
 
 @dataclass
@@ -149,7 +157,7 @@ class Exporter:
         card = self._card(precision, calibration)
         with atomic_write(out) as tmp:
             self.file_format.write(tmp, content, card)
-            measured = compare(validation, reference, predict(tmp, validation.images, advance))
+            measured = compare(validation, reference, predict(tmp, validation.images, advance, validation.classes))
             try:
                 measured.check(precision, out)
             except ParityError as error:
@@ -161,17 +169,17 @@ class Exporter:
         return ExportedFile(out, precision, recorded if measured.accuracy is None else measured)
 
     def _card(self, precision: str, calibration: Calibration | None) -> ModelCard:
-        recipe = recipe_of(self.path)
+        recipe = recipe_of(self.path) or Recipe(data="")
         return ModelCard(
-            labels=EMOTIONS,
+            labels=recipe.classes,
             input_size=self.model.input_shape[1],
             face_size=FACE_SIZE,
             precision=precision,
             architecture=self.model.name,
             macs=multiply_adds(self.model),
             training_data=describe_training(self.path),
-            targets="votes" if recipe is not None and recipe.learns_votes else "labels",
-            licence=LICENCE,
+            targets="votes" if recipe.learns_votes else "labels",
+            licence=recipe.licence(),
             keras_sha256=sha256(self.path),
             calibration={**calibration.faces, "bias_correction": True} if calibration else None,
             versions={name: importlib.metadata.version(name) for name in ("keras", *self.file_format.packages)},

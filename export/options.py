@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, whole
-from edge.labels import EMOTIONS
 from export.calibrate import FACES
 from export.format import Format
 from export.verify import add_data
@@ -51,7 +50,7 @@ def parse_args(file_format: Format, argv: list[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--calibration-faces",
-        type=whole(len(EMOTIONS)),
+        type=whole(1),
         help=f"calibrate again, on this many faces; if not given, reuse the saved calibration or calibrate on {FACES}",
     )
     args = parser.parse_args(argv)

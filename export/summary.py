@@ -12,13 +12,12 @@ import numpy as np
 
 from edge.backend import open_backend
 from edge.card import ModelCard
-from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from edge.timing import time_inference
-from edge.values import Image
 from export.format import Format
 from export.verify import PORTRAIT, Parity
-from train.forms import FACE_SIZE
+from train.data import FaceSet
+from train.layouts.base import FACE_SIZE
 from train.progress import Advance
 
 if TYPE_CHECKING:
@@ -40,7 +39,11 @@ class ExportedFile:
 
 
 def latencies(
-    file_format: Format, model: keras.Model, files: Sequence[ExportedFile], faces: Image, advance: Advance
+    file_format: Format,
+    model: keras.Model,
+    files: Sequence[ExportedFile],
+    faces: FaceSet,
+    advance: Advance,
 ) -> tuple[float, list[float]]:
     """Return the median ms of one inference on one thread: float32's in this format, and each file's.
 
@@ -51,11 +54,11 @@ def latencies(
         paths = [file.path for file in files]
         if "float32" not in precisions:
             paths.append(Path(folder) / f"float32{file_format.suffix}")
-            card = ModelCard(EMOTIONS, model.input_shape[1], FACE_SIZE, "float32", model.name)
+            card = ModelCard(faces.classes, model.input_shape[1], FACE_SIZE, "float32", model.name)
             with quiet():
                 file_format.write(paths[-1], file_format.convert(model, "float32", None), card)
         backends = [open_backend(path) for path in paths]
-        timed_faces = list(faces[:: max(1, len(faces) // TIMED_FACES)])
+        timed_faces = list(faces.images[:: max(1, len(faces) // TIMED_FACES)])
         times = [float(np.median(values)) for values in time_inference(backends, timed_faces, TIMED_RUNS, advance)]
     base = times[[*precisions, "float32"].index("float32")]
     return base, times[: len(files)]

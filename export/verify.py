@@ -21,11 +21,13 @@ from edge.opencv import cv2
 from edge.preprocess import crop, to_face
 from edge.sources.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.values import Box, Probabilities
-from train.data import FaceSet, evaluation_faces
-from train.forms import FACE_SIZE
+from train.data import FOLDS, FaceSet, evaluation_faces, load, split_of
+from train.layouts.base import FACE_SIZE
 from train.metrics import mcnemar, wilson
 from train.predict import predict
 from train.progress import progress
+from train.recipe import Recipe, recipe_of
+from train.runs import check_model_file
 
 DATA = Path("data/fer2013")  # where the README unpacks it
 PORTRAIT = "the demo portrait"
@@ -107,12 +109,13 @@ class Parity:
 
 
 def compare(faces: FaceSet, reference: Probabilities, exported: Probabilities) -> Parity:
-    """Return the parity of two models' probabilities, both [n, 7] for the same faces in the same order."""
+    """Return the parity of two models' probabilities, both [n, classes] for the same faces in the same order."""
     before = reference.argmax(1)
     after = exported.argmax(1)
     changed = before != after
     flips = Counter(
-        f"{EMOTIONS[old]} to {EMOTIONS[new]}" for old, new in zip(before[changed], after[changed], strict=True)
+        f"{faces.classes[old]} to {faces.classes[new]}"
+        for old, new in zip(before[changed], after[changed], strict=True)
     )
     parity = Parity(
         split=faces.split,
@@ -122,7 +125,7 @@ def compare(faces: FaceSet, reference: Probabilities, exported: Probabilities) -
         mean_difference=float(np.abs(reference - exported).mean()),
         flips=dict(sorted(flips.items(), key=lambda item: (-item[1], item[0]))[:MAX_FLIPS]),
     )
-    if faces.split == PORTRAIT:
+    if faces.split in (PORTRAIT, "train"):  # the accuracy of faces that it has learned says nothing
         return parity
     correct_before = before == faces.labels
     correct_after = after == faces.labels
@@ -134,13 +137,30 @@ def compare(faces: FaceSet, reference: Probabilities, exported: Probabilities) -
     )
 
 
-def validation_faces(data: Path | None) -> FaceSet:
-    """Return PublicTest, or what `train` held out for validation.
+def data_of(model: Path) -> Path | None:
+    """Return the data set that a model was trained on or, for the seven emotions, the usual one; None if not here."""
+    recipe = recipe_of(model)
+    if recipe and recipe.data and Path(recipe.data).exists():
+        return Path(recipe.data)
+    return DATA if DATA.exists() and (recipe is None or recipe.classes == EMOTIONS) else None
 
-    Without a data set, return the demo's portrait cropped in 75 ways: enough to show a broken file, but no accuracy.
+
+def validation_faces(data: Path | None, model: Path) -> FaceSet:
+    """Return PublicTest, or what `train` held out for validation; labels are those of the model's recipe.
+
+    A model that learned from all faces, since they are few, is compared on these. Without a data set, return the demo's
+    portrait cropped in 75 ways: enough to show a broken file, but no accuracy.
     """
-    if data is not None:
-        return evaluation_faces(data)
+    recipe = recipe_of(model) or Recipe(data="")
+    if data is None:
+        return _portrait(recipe.classes)
+    if recipe.validation != FOLDS:
+        return evaluation_faces(data, recipe.labels, recipe.ignore).of_classes(recipe.classes)
+    splits = load(data, ("train", "public"), labels=recipe.labels, ignore=recipe.ignore)
+    return (splits["public"] if "public" in splits else split_of(splits, "train", data)).of_classes(recipe.classes)
+
+
+def _portrait(classes: tuple[str, ...]) -> FaceSet:
     photograph = np.asarray(cv2.imread(str(PHOTOGRAPH), cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
     x, y = (round(coordinate) for coordinate in FACE_CENTRE)
     faces = [
@@ -149,7 +169,7 @@ def validation_faces(data: Path | None) -> FaceSet:
         for right in (-20, -10, 0, 10, 20)
         for down in (-20, -10, 0, 10, 20)
     ]
-    return FaceSet(np.stack(faces), np.full(len(faces), -1), ("",) * len(faces), PORTRAIT)
+    return FaceSet(np.stack(faces), np.full(len(faces), -1), ("",) * len(faces), PORTRAIT, classes)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -161,10 +181,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the argument --data, whose default is the usual folder if it exists."""
-    default = DATA if DATA.exists() else None
+    """Add the argument --data; see data_of for a command without it."""
     parser.add_argument(
-        "--data", type=Path, default=default, help=f"data set; if not given, {DATA} if it exists, else {PORTRAIT}"
+        "--data",
+        type=Path,
+        help=f"data set; if not given, the one that the model was trained on or {DATA}, if it exists, else {PORTRAIT}",
     )
 
 
@@ -176,9 +197,12 @@ def main(argv: list[str] | None = None) -> int:
 def verify(files: list[Path], against: Path, data: Path | None) -> int:
     """Print the parity of each file with its Keras model; raise ParityError for the first that fails its limits."""
     precisions = [open_backend(file).card.precision for file in files]
-    faces = validation_faces(data)
+    check_model_file(against)
+    faces = validation_faces(data or data_of(against), against)
     with progress() as stage:
-        reference, *exported = (predict(path, faces.images, stage(path.name, len(faces))) for path in (against, *files))
+        reference, *exported = (
+            predict(path, faces.images, stage(path.name, len(faces)), faces.classes) for path in (against, *files)
+        )
     for file, precision, probabilities in zip(files, precisions, exported, strict=True):
         parity = compare(faces, reference, probabilities)
         print(f"{file}  {parity}  flips: {parity.flipped()}")

@@ -103,6 +103,6 @@ def tiny_arguments(data: Path) -> list[str]:
     """Return the arguments of `python -m train` for a run of seconds."""
     arguments = (
         f"--arch cnn --weights none --size 32 --epochs {TINY_EPOCHS} --head-epochs 2 "
-        "--batch-size 16 --mix 0.3 --ema 0.1"
+        "--batch-size 16 --mix 0.3 --ema 0.1 --validation held-out"
     )
     return ["--data", str(data), *arguments.split()]

@@ -42,7 +42,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "garbage.keras").write_bytes(b"no model" * 100)
     (tmp_path / "garbage.csv").write_text("a,b\n1,2\n")
     (tmp_path / "cut.tflite").write_bytes(SHIPPED.read_bytes()[: SHIPPED.stat().st_size // 2])
+    (tmp_path / "garbage.zip").write_bytes(b"no archive" * 100)
     (tmp_path / "wrong_labels" / "train" / "bored").mkdir(parents=True)
+    for number in "012":
+        (tmp_path / "numbers" / number).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "numbers" / number / "a.png"), np.zeros((48, 48), dtype=np.uint8))
     shutil.copytree(draw_data_set(tmp_path / "data", train=2, public=1), tmp_path / "damaged")
     (tmp_path / "damaged" / "train" / "sad" / "x.png").write_bytes(b"no picture")
     shutil.copytree(tmp_path / "data", tmp_path / "six")
@@ -120,14 +124,18 @@ CASES = [
     (TRAIN, "--data face.png", "folder of faces"),
     (TRAIN, "--data empty", "train/"),
     (TRAIN, "--data garbage.csv", "columns"),
-    (TRAIN, "--data wrong_labels", "bored"),
+    (TRAIN, "--data wrong_labels", "labels of your own"),
+    (TRAIN, "--data numbers", "add --labels"),
+    (TRAIN, "--data numbers --labels angry", "expected --labels"),
+    (TRAIN, "--data data --labels angry,anger", "different names"),
+    (TRAIN, "--data garbage.zip", "cannot unpack"),
     (TRAIN, "--data damaged --strict", "x.png"),
-    (TRAIN, "--data six", "fear"),
+    (TRAIN, "--data six --validation public", "fear"),
     (TRAIN, "--data data --epochs 0", "from 1"),
     (TRAIN, "--data data --learning-rate -1", "above 0"),
     (TRAIN, "--data data --dropout 1", "below 1"),
     (TRAIN, "--data data --head-epochs 9 --epochs 3", "must not exceed"),
-    (TRAIN, "--data data --batch-size 64 --weights none --size 32", "at least one batch"),
+    (TRAIN, "--data data --batch-size 65 --weights none --size 32", "at least one batch"),
     (TRAIN, "--data data --batch-size 7 --weights nowhere.h5", "weights file"),
     (TRAIN, "--data data --batch-size 7 --weights garbage.jpg", "could not load"),
     (TRAIN, "--resume", "--out"),
@@ -152,16 +160,15 @@ CASES = [
     (TFLITE, "--int8 --model face.png --data data", ".keras"),
     (TFLITE, "--int8 --model garbage.keras -o out.onnx", ".tflite"),
     (TFLITE, "--int8 --float32 --model garbage.keras -o out.tflite", "one file"),
-    (TFLITE, "--int8 --calibration-faces 3", "from 7"),
+    (TFLITE, "--int8 --calibration-faces 0", "from 1"),
     (ONNX, "--float32 --model garbage.keras --data data", "cannot open"),
     (ONNX, "--float16", "unrecognized"),
     (TFLITE, "--all --model ten_numbers.keras --data data", "square RGB"),
-    (TFLITE, "--int8 --model three.keras", "(None, 3)"),
+    (TFLITE, "--int8 --model three.keras", "made by train"),
     (TFLITE, "--int8 --model seven.keras --data empty", "train/"),
     (TFLITE, "--int8 --model seven.keras --data nowhere", "no data"),
     (TFLITE, "--int8 --model seven.keras", "calibrate int8 on"),
     (ONNX, "--int8 --model seven.keras", "calibrate int8 on"),
-    (TFLITE, "--int8 --model seven.keras --data data", "20 training faces"),
     (TFLITE, "--float32 --model seven.keras -o face.png/out.tflite", "cannot write"),
     (TFLITE, "--float32 --model seven.keras -o /dev/null/out.tflite", "cannot write"),
     (VERIFY, "garbage.tflite --against garbage.keras --data data", "card"),

@@ -1,29 +1,32 @@
-"""Train a facial-emotion classifier on FER-2013.
+"""Train a facial-emotion classifier on FER-2013, or on a data set of your own.
 
 python -m train --data data/fer2013
+python -m train --data my_faces --weights models/emotion.keras             (ten pictures a class are enough)
 python -m train --data data/fer2013 --soft-labels ferplus.csv --label-smoothing 0 --out runs/votes
 python -m train --data data/fer2013 --seeds 0 1 2 --out runs/mine          (runs/mine-seed0, ...)
 python -m train --resume --out runs/mine
 
-The epoch is chosen on a held-out tenth of Training; python -m train.evaluate reports on PublicTest.
+The epoch is chosen on a held-out tenth of Training; python -m train.evaluate reports on PublicTest. With few faces, the
+accuracy is measured by folds instead, and the model learns from all faces.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import OutputError, UsageError, exit_status
+from edge.errors import UsageError, exit_status
 from edge.files import write_json
-from train.data import SPLITS, FaceSet, load, train_val_split
+from train.cluster import read_cluster
+from train.data import FOLD_COUNT, FOLDS, FaceSet
 from train.extras import require, require_keras
 from train.options import Options, parse_args
-from train.recipe import Recipe, read_recipe
-from train.runs import RUNS, read_history
+from train.plan import check_files, completed, divided, load_faces, planned_runs
+from train.recipe import Recipe
+from train.runs import read_history
 
 if TYPE_CHECKING:
     from train.workers import Team
@@ -36,31 +39,34 @@ def main(argv: list[str] | None = None) -> int:
 
 def train(options: Options) -> int:
     """Run the training of every seed, and print their mean and standard deviation if there are several."""
+    if options.out is None and "TF_CONFIG" in os.environ:
+        raise UsageError("several workers need one run folder that all of them can read; add --out runs/NAME")
+    cluster = read_cluster()
+    runs = planned_runs(options, cluster.chief)
+    recipe = next(iter(runs.values()))
+    check_files(recipe)
+    faces = load_faces(recipe, options.strict)  # before Keras is imported, which takes long
+    if not options.resume:
+        runs = {folder: completed(recipe, faces, options.changed, cluster.size) for folder, recipe in runs.items()}
+        recipe = next(iter(runs.values()))
+    training, validation = divided(faces, recipe)
     for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
         require(module, package, "train")  # now, not after hours of training
+    if recipe.tensorboard:
+        for package in ("tensorboard", "tensorflow"):  # Keras writes for it through TensorFlow
+            require(package, package, "train")
     require_keras()
     import keras
 
     from train import workers
     from train.evaluation import summarize_seeds
 
-    if options.out is None and "TF_CONFIG" in os.environ:
-        raise UsageError("several workers need one run folder that all of them can read; add --out runs/NAME")
-    team = workers.connect()
-    runs = planned_runs(options, team.chief)
-    recipe = next(iter(runs.values()))
-    if recipe.tensorboard:
-        for package in ("tensorboard", "tensorflow"):  # Keras writes for it through TensorFlow
-            require(package, package, "train")
-    training, validation = training_faces(recipe, options.strict)
+    team = workers.connect(cluster)
     results = []
     for folder, recipe in runs.items():
         if len(runs) > 1:
             keras.utils.clear_session()  # frees the memory of the run before
-        print(
-            f"{len(training)} faces for training, {len(validation)} ({validation.split}) for choosing the epoch; "
-            f"run folder {folder}"
-        )
+        _print_start(training, validation, folder)
         try:
             result = train_run(training, validation, recipe, folder, team)
         except KeyboardInterrupt:
@@ -72,67 +78,47 @@ def train(options: Options) -> int:
     return 0
 
 
-def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
-    """Return folder -> recipe of every run, one per seed.
-
-    Resumed runs have their own recipes; a seed that has not started has that of the others. Raises UsageError or
-    OutputError if the options and the folders contradict each other.
-    """
-    if options.resume and options.out is None:
-        raise UsageError("--resume expects the folder of the run to continue; add --out runs/NAME")
-    if options.resume and options.changed:
-        names = ", ".join("--" + name.replace("_", "-") for name in options.changed)
-        raise UsageError(f"--resume uses the run's own recipe, but {names} would change it; leave it out")
-    out = options.out or RUNS / f"{options.recipe.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folders = {out.with_name(f"{out.name}-seed{seed}"): seed for seed in options.seeds} or {out: options.recipe.seed}
-    started = [folder for folder in folders if (folder / "recipe.json").exists()]
-    if options.resume:
-        template = read_recipe(started[0] if started else next(iter(folders)))
-        return {
-            folder: read_recipe(folder) if folder in started else replace(template, seed=seed)
-            for folder, seed in folders.items()
-        }
-    if chief and started:
-        raise OutputError(f"{started[0]} already holds a run; choose another --out, or add --resume")
-    return {folder: replace(options.recipe, seed=seed) for folder, seed in folders.items()}
-
-
-def training_faces(recipe: Recipe, strict: bool) -> tuple[FaceSet, FaceSet]:
-    """Load the faces for training and those for choosing the epoch; other splits are only read to drop duplicates."""
-    from train.duplicates import without_copies
-
-    path = Path(recipe.data)
-    splits = SPLITS if recipe.drop_duplicates else ("train", recipe.validation)
-    faces = load(path, splits, strict)
-    training, validation = train_val_split(faces, path, recipe.validation)
-    if recipe.drop_duplicates:
-        tests = [own for split, own in faces.items() if split != "train"]
-        training = without_copies(training, [validation, *tests])
-    return training, validation
+def _print_start(training: FaceSet, validation: FaceSet | None, folder: Path) -> None:
+    tested = f"accuracy by {FOLD_COUNT} folds" if validation is None else f"{len(validation)} ({validation.split}) for "
+    tested += "" if validation is None else "choosing the epoch"
+    counts = ", ".join(f"{name} {count}" for name, count in zip(training.classes, training.counts(), strict=True))
+    print(f"{len(training)} faces for training, {tested}; run folder {folder}")
+    print(f"{len(training.classes)} classes: {counts}")
 
 
 def train_run(
-    training: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, team: Team
+    training: FaceSet, validation: FaceSet | None, recipe: Recipe, folder: Path, team: Team
 ) -> dict[str, Any] | None:
-    """Train one run, evaluate its best epoch on the validation faces, and return the metrics; None on other workers."""
+    """Train one run and return the metrics of its model on the validation faces; None on other workers than the chief.
+
+    Without validation faces, they are those of the folds.
+    """
     from train import plots
     from train.evaluation import evaluate_predictions, summarize_votes
     from train.fit import fit
+    from train.folds import cross_validate
     from train.predict import predict
 
-    history = fit(training, validation, recipe, folder, team, verbose=1 if sys.stdout.isatty() else 2)
-    if not team.chief:
-        return None
+    verbose = 1 if sys.stdout.isatty() else 2
+    if validation is None:
+        probabilities, means = cross_validate(training, recipe, folder, team, verbose)
+        history = fit(training, None, recipe, folder, team, verbose, means)
+        tested, others = replace(training, split=FOLDS), None
+    else:
+        history = fit(training, validation, recipe, folder, team, verbose)
+        if not team.chief:
+            return None
+        probabilities = predict(folder / "model.keras", validation.images, classes=recipe.classes)
+        tested, others = validation, training
     soft_labels = Path(recipe.soft_labels) if recipe.soft_labels else None
-    probabilities = predict(folder / "model.keras", validation.images)
-    metrics = evaluate_predictions(validation, probabilities, training, soft_labels)
+    metrics = evaluate_predictions(tested, probabilities, others, soft_labels)
     metrics["seconds"] = sum(row["seconds"] for row in history)
     plots.curves(history, recipe, folder / "curves.png")
+    plots.confusion(metrics, folder / "confusion.png")
     write_json(folder / "metrics.json", metrics)
     low, high = metrics["accuracy_ci95"]
     print(
-        f"accuracy on {validation.split} {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  "
-        f"{folder / 'model.keras'}"
+        f"accuracy on {tested.split} {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  {folder / 'model.keras'}"
     )
     if "votes" in metrics:
         print(summarize_votes(metrics["votes"]))

@@ -27,6 +27,7 @@ from train.data import DATA, FaceSet, load, train_val_split
 from train.evaluation import evaluate_on_votes
 from train.extras import require_keras
 from train.metrics import LEAST_PROBABILITY, calibration_error, recalls
+from train.predict import classes_of, predict_keras
 from train.progress import progress
 from train.recipe import Recipe, recipe_of
 from train.runs import load_model, save_model
@@ -94,12 +95,12 @@ def adjust(
         raise UsageError(f"expected -o with a new .keras file, found {out}")
     if out is not None:
         check_writable(out)
+    if (classes := classes_of(path)) != EMOTIONS:
+        raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(classes)}")
+    training, validation = (faces.of_classes(EMOTIONS) for faces in _faces(Path(data), recipe_of(path)))
     require_keras()
-    from train.predict import predict_keras
-
     model = load_model(path)
     head = last_layer(model, path)
-    training, validation = train_val_split(load(Path(data), ("train",)), Path(data))
     examples = training_examples(training, Recipe(data, soft_labels=soft_labels))
     priors = emotion_frequencies(examples.targets)
     with progress() as stage:
@@ -118,6 +119,11 @@ def adjust(
         save_model(model, out)
         print(f"written: {out}")
     return 0
+
+
+def _faces(data: Path, recipe: Recipe | None) -> tuple[FaceSet, FaceSet]:
+    recipe = recipe or Recipe(str(data))
+    return train_val_split(load(data, ("train",), labels=recipe.labels, ignore=recipe.ignore), data)
 
 
 def prior_offsets(priors: Offsets, tau: float) -> Offsets:

@@ -53,7 +53,7 @@ def augment(images: Image, size: int, rng: np.random.Generator, augmentation: Au
 
 
 def mix(images: Floats, targets: Floats, rng: np.random.Generator, share: float) -> tuple[Floats, Floats]:
-    """Mix the faces of a batch in pairs, with probability `share`; targets [n, 7] are mixed in proportion.
+    """Mix the faces of a batch in pairs, with probability `share`; targets [n, classes] are mixed in proportion.
 
     Half of the mixed batches use MixUp (Zhang et al. 2018: a weighted mean of both faces), half CutMix (Yun et al.
     2019: a rectangle of the other face).

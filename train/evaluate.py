@@ -21,7 +21,8 @@ from train.data import DATA, HELD_OUT, SPLITS, FaceSet, load, split_of, train_va
 from train.evaluation import evaluate_predictions, summarize_votes
 from train.extras import require
 from train.metrics import report
-from train.predict import predict
+from train.options import add_classes
+from train.predict import classes_of, predict
 from train.progress import progress
 from train.runs import is_run
 
@@ -41,6 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train.evaluate", __doc__)
     parser.add_argument("--model", type=Path, required=True, help=".keras, .tflite or .onnx file")
     parser.add_argument("--data", type=Path, default=DATA, help="data set")
+    add_classes(parser)
     parser.add_argument(
         "--split",
         choices=(*SPLITS, HELD_OUT),
@@ -58,27 +60,39 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return exit_status(lambda: evaluate(args.model, args.data, args.out, args.split, args.soft_labels, args.flip))
+    return exit_status(lambda: evaluate(**vars(args)))
 
 
 def evaluate(
-    model: Path, data: Path, out: Path, split: str | None = None, soft_labels: Path | None = None, flip: bool = False
+    model: Path,
+    data: Path,
+    out: Path,
+    split: str | None = None,
+    soft_labels: Path | None = None,
+    flip: bool = False,
+    labels: tuple[str, ...] = (),
+    ignore: tuple[str, ...] = (),
 ) -> int:
-    """Write metrics.json and the plots to the folder `out`, and print a summary."""
+    """Write metrics.json and the plots to the folder `out`, and print a summary.
+
+    The faces may lack some of the model's classes, but have no others.
+    """
     if is_run(out):
         raise OutputError(f"{out} is a training run with metrics of its own; choose another --out")
     require("matplotlib", "matplotlib", "train")
     for name in ("metrics.json", *PLOTS):
         check_writable(out / name)
-    faces, training = _faces(data, split)
+    classes = classes_of(model)
+    faces, training = _faces(data, split, labels, ignore)
+    faces = faces.of_classes(classes)
     with progress() as stage:
-        probabilities = predict(model, faces.images, stage("evaluate", len(faces)))
+        probabilities = predict(model, faces.images, stage("evaluate", len(faces)), classes)
     result = evaluate_predictions(faces, probabilities, training, soft_labels)
     if flip:
         with progress() as stage:
             mirrored = np.ascontiguousarray(faces.images[:, :, ::-1])
-            flipped = predict(model, mirrored, stage("mirrored", len(faces)))
-        result["with_flip"] = report(faces.labels, np.mean([probabilities, flipped], axis=0, dtype=np.float32))
+            flipped = predict(model, mirrored, stage("mirrored", len(faces)), classes)
+        result["with_flip"] = report(faces.labels, np.mean([probabilities, flipped], axis=0, dtype=np.float32), classes)
     for name, plot in PLOTS.items():
         plot(faces.labels, probabilities, result, out / name)
     write_json(out / "metrics.json", {"model": str(model), **result})
@@ -88,12 +102,14 @@ def evaluate(
     return 0
 
 
-def _faces(data: Path, split: str | None) -> tuple[FaceSet, FaceSet | None]:
+def _faces(
+    data: Path, split: str | None, labels: tuple[str, ...], ignore: tuple[str, ...]
+) -> tuple[FaceSet, FaceSet | None]:
     """Return the faces of the split, and the training faces if there are others."""
     if split == HELD_OUT:
-        training, faces = train_val_split(load(data, ("train",)), data)
+        training, faces = train_val_split(load(data, ("train",), labels=labels, ignore=ignore), data)
         return faces, training
-    splits = load(data, ("train", split) if split else DEFAULT_SPLITS)
+    splits = load(data, ("train", split) if split else DEFAULT_SPLITS, labels=labels, ignore=ignore)
     name = split or next((name for name in DEFAULT_SPLITS if name in splits), "public")
     return split_of(splits, name, data), splits.get("train") if name != "train" else None
 
@@ -104,7 +120,7 @@ def _print_summary(result: dict[str, Any]) -> None:
         f"{result['split']}: {result['faces']} faces, accuracy {result['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})"
     )
     for emotion, row in result["per_class"].items():
-        print(f"  {emotion:<9} recall {row['recall']:.1%}")
+        print(f"  {emotion:<9} " + ("no faces" if row["recall"] is None else f"recall {row['recall']:.1%}"))
     for name, kind in (("not_in_training", "pixel for pixel"), ("not_nearly_in_training", "exactly or nearly")):
         if name in result:
             print(

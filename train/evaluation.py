@@ -14,18 +14,18 @@ from edge.values import Probabilities
 from train.data import FaceSet, seen_in
 from train.duplicates import copied_from
 from train.metrics import calibration_error, recalls, report, wilson
-from train.votes import Votes, votes_on
+from train.votes import Votes, votes_of
 
 
 def evaluate_predictions(
     faces: FaceSet, probabilities: Probabilities, training: FaceSet | None, soft_labels: Path | None = None
 ) -> dict[str, Any]:
-    """Return the metrics of probabilities [n, 7] on n faces.
+    """Return the metrics of probabilities [n, classes] on n faces.
 
     With training faces, the same again without the faces that are in training too: pixel for pixel
     (`not_in_training`), or exactly or nearly (`not_nearly_in_training`). With a table of votes, `votes` as well.
     """
-    result = {"split": faces.split, **report(faces.labels, probabilities)}
+    result = {"split": faces.split, **report(faces.labels, probabilities, faces.classes)}
     if training is not None:
         duplicates = {
             "not_in_training": seen_in(faces, training),
@@ -33,9 +33,11 @@ def evaluate_predictions(
         }
         for name, duplicate in duplicates.items():
             if not duplicate.all():
-                result[name] = report(faces.labels[~duplicate], probabilities[~duplicate])
+                result[name] = report(faces.labels[~duplicate], probabilities[~duplicate], faces.classes)
     if soft_labels is not None:
-        result["votes"] = evaluate_on_votes(votes_on(faces.names, soft_labels), probabilities)
+        if faces.classes != EMOTIONS:
+            raise DataError(f"expected a model of {', '.join(EMOTIONS)} with votes, found {', '.join(faces.classes)}")
+        result["votes"] = evaluate_on_votes(votes_of(faces.names, faces.labels, soft_labels), probabilities)
     return result
 
 

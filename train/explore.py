@@ -19,11 +19,11 @@ import numpy as np
 from edge.arguments import ArgumentParser
 from edge.errors import DataError, exit_status
 from edge.files import atomic_write, check_writable
-from edge.labels import EMOTIONS
 from train import duplicates, plots
 from train.data import DATA, FaceSet, load
 from train.duplicates import Pair
 from train.extras import require
+from train.options import add_classes
 from train.progress import progress
 
 FILES = ("explore.md", "duplicates.csv", "classes.png", "samples.png", "brightness.png", "duplicates.png")
@@ -31,7 +31,8 @@ FILES = ("explore.md", "duplicates.csv", "classes.png", "samples.png", "brightne
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train.explore", __doc__)
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of faces, or fer2013.csv")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of faces, archive of one, or fer2013.csv")
+    add_classes(parser)
     parser.add_argument("--strict", action="store_true", help="stop at a damaged image or row in place of skipping it")
     parser.add_argument("--out", type=Path, required=True, help="folder for the report and its plots")
     return parser.parse_args(argv)
@@ -39,15 +40,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return exit_status(lambda: explore(args.data, args.out, args.strict))
+    return exit_status(lambda: explore(args.data, args.out, args.strict, args.labels, args.ignore))
 
 
-def explore(path: Path, out: Path, strict: bool) -> int:
+def explore(path: Path, out: Path, strict: bool, labels: tuple[str, ...] = (), ignore: tuple[str, ...] = ()) -> int:
     """Write the report on the data set at `path` to the folder `out`, and print it."""
     require("matplotlib", "matplotlib", "train")
     for name in FILES:
         check_writable(out / name)
-    splits = load(path, strict=strict)
+    splits = load(path, strict=strict, labels=labels, ignore=ignore)
     if not splits:
         raise DataError(f"expected faces in {path}, found none")
     faces = _merge(splits)
@@ -76,6 +77,7 @@ def _merge(splits: dict[str, FaceSet]) -> FaceSet:
         np.concatenate([part.labels for part in parts]),
         tuple(chain.from_iterable(part.names for part in parts)),
         "all",
+        parts[0].classes,
     )
 
 
@@ -91,7 +93,7 @@ def _write_pairs(path: Path, pairs: Sequence[Pair], faces: FaceSet, split_names:
         for pair in pairs:
             kind = "exact" if pair.exact else "mirrored" if pair.mirrored else "near"
             first, second = (
-                (split_names[i], faces.names[i], EMOTIONS[faces.labels[i]]) for i in (pair.first, pair.second)
+                (split_names[i], faces.names[i], faces.classes[faces.labels[i]]) for i in (pair.first, pair.second)
             )
             writer.writerow([*first, *second, kind, f"{pair.correlation:.4f}"])
 
@@ -104,9 +106,9 @@ def _markdown(
     near: Sequence[Pair],
     split_names: Sequence[str],
 ) -> str:
-    lines = [f"# {len(faces)} faces of `{path}`", "", "| emotion | " + " | ".join(splits) + " |"]
+    lines = [f"# {len(faces)} faces of `{path}`", "", "| class | " + " | ".join(splits) + " |"]
     lines.append("| --- |" + " --- |" * len(splits))
-    for label, emotion in enumerate(EMOTIONS):
+    for label, emotion in enumerate(faces.classes):
         counts = [int((own.labels == label).sum()) for own in splits.values()]
         shares = [f"{n} ({n / len(own):.1%})" for n, own in zip(counts, splits.values(), strict=True)]
         lines.append(f"| {emotion} | {' | '.join(shares)} |")

@@ -17,7 +17,7 @@ from edge.files import write_json
 from edge.values import Floats
 from train.augment import Augmentation
 from train.batches import Batches
-from train.data import FaceSet
+from train.data import FOLDS, FaceSet
 from train.losses import Objective, label_accuracy
 from train.predict import predict_keras
 from train.recipe import OF_AVERAGE, Recipe
@@ -46,7 +46,15 @@ class RunFolder(keras.callbacks.Callback):
     gathers their states; workers that are not the chief save to a temporary folder.
     """
 
-    def __init__(self, folder: Path, batches: Batches, validation: Validation, best: keras.Model, team: Team) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        batches: Batches,
+        validation: Validation | None,
+        best: keras.Model,
+        team: Team,
+        fold_measures: Sequence[dict[str, float]] = (),
+    ) -> None:
         super().__init__()
         self.folder = folder
         self.batches = batches
@@ -54,6 +62,7 @@ class RunFolder(keras.callbacks.Callback):
         self.validation = validation
         self.best = best
         self.team = team
+        self.fold_measures = fold_measures
         self.rows = read_history(folder)
         self.average = read_arrays(checkpoint(folder, len(self.rows), ".npz"))
         if not team.chief:
@@ -70,27 +79,53 @@ class RunFolder(keras.callbacks.Callback):
         if self.recipe.schedule == "plateau" and epoch >= self.recipe.head_epochs:
             self.model.optimizer.learning_rate = plateau_learning_rate(self.rows, self.recipe)
 
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if logs and not np.isfinite(float(logs["loss"])):
+            raise self._diverged()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         weights = self.model.get_weights()
-        measures = self._validate(weights)
+        if not all(np.isfinite(array).all() for array in weights):  # by the last step, after its loss
+            raise self._diverged()
         if self.recipe.ema:
             self.average = self._update_average(weights)
-            measures |= {name + OF_AVERAGE: value for name, value in self._validate(self.average).items()}
+        measures = self._measures(epoch, weights)
         if logs is not None:
             logs.update(measures)  # for the callbacks that print and plot
         row = {"epoch": epoch + 1.0, **{name: float(value) for name, value in (logs or measures).items()}}
         row["seconds"] = round(time.perf_counter() - self.started, 1)
         score = self.recipe.selection_score
         improved = score(row) > max((score(earlier) for earlier in self.rows), default=-np.inf)
+        if self.recipe.validation == FOLDS:
+            improved = epoch + 1 == self.recipe.epochs
         self.rows.append(row)
         self._save(epoch, improved)
         self.model.stop_training = should_stop_early(self.rows, self.recipe)
 
-    def _validate(self, weights: list[Floats]) -> dict[str, float]:
+    def _measures(self, epoch: int, weights: list[Floats]) -> dict[str, float]:
+        """Return the validation measures of the epoch; `best` holds the weights to keep afterwards."""
+        if self.validation is None:
+            self.best.set_weights(self.average or weights)
+            return self.fold_measures[epoch]
+        measures = self._validate(self.validation, weights)
+        if self.recipe.ema:
+            averaged = self._validate(self.validation, self.average)
+            measures |= {name + OF_AVERAGE: value for name, value in averaged.items()}
+        return measures
+
+    def _diverged(self) -> UsageError:
+        kept = self.folder / "model.keras"
+        best = f"; the best epoch so far is in {kept}" if kept.exists() else ""
+        return UsageError(
+            f"expected a finite loss, found none in epoch {len(self.rows) + 1}: training diverged at --learning-rate "
+            f"{self.recipe.learning_rate:g}; start a new run with a lower one{best}"
+        )
+
+    def _validate(self, validation: Validation, weights: list[Floats]) -> dict[str, float]:
         """Return the validation measures of these weights, which `best` holds afterwards."""
         self.best.set_weights(weights)
-        probabilities = predict_keras(self.best, self.validation.faces.images, eager=self.team.size > 1)
-        measures = self.validation.measure(probabilities)
+        probabilities = predict_keras(self.best, validation.faces.images, eager=self.team.size > 1)
+        measures = validation.measure(probabilities)
         return {name: self.team.mean(value) for name, value in measures.items()}
 
     def _update_average(self, weights: list[Floats]) -> list[Floats]:
@@ -110,10 +145,17 @@ class RunFolder(keras.callbacks.Callback):
 
 
 def fit(
-    train: FaceSet, validation: FaceSet, recipe: Recipe, folder: Path, team: Team, verbose: int = 1
+    train: FaceSet,
+    validation: FaceSet | None,
+    recipe: Recipe,
+    folder: Path,
+    team: Team,
+    verbose: int = 1,
+    fold_measures: Sequence[dict[str, float]] = (),
 ) -> list[dict[str, float]]:
     """Train a new run or continue the one in `folder`, and return its history; model.keras there is the best epoch.
 
+    Without validation faces, each epoch has the measures of the folds (train.folds), and the last one is kept.
     Raises DataError or UsageError if the faces or the workers do not fit the batch size.
     """
     examples = training_examples(train, recipe)
@@ -122,9 +164,9 @@ def fit(
     if recipe.batch_size % team.size:
         raise UsageError(f"expected a --batch-size divisible by {team.size} workers, found {recipe.batch_size}")
     keras.utils.set_random_seed(recipe.seed)
-    teachers = [open_teacher(Path(path), eager=team.size > 1) for path in recipe.teachers]
+    teachers = [open_teacher(Path(path), team.size > 1, recipe.classes) for path in recipe.teachers]
     batches = Batches(examples, recipe, Augmentation(), teachers, parts=team.size)
-    measured = validation_set(validation, recipe)
+    measured = validation_set(validation, recipe) if validation else None
     done = len(read_history(folder))
     with team.scope():
         model = load_model(checkpoint(folder, done), compiled=True) if done else new_model(recipe)
@@ -135,7 +177,7 @@ def fit(
         model = distributed(model)
     if team.chief and not done:
         write_json(folder / "recipe.json", asdict(recipe))
-    run = RunFolder(folder, batches, measured, best, team)
+    run = RunFolder(folder, batches, measured, best, team, fold_measures)
     with team.scope():
         _fit_phases(model, optimizer, run, done, verbose)
     return run.rows
@@ -178,6 +220,7 @@ def new_model(recipe: Recipe) -> keras.Model:
         width=recipe.width,
         head=recipe.head,
         dense=recipe.dense,
+        classes=recipe.classes,
     )
 
 
@@ -222,4 +265,6 @@ def plateau_learning_rate(rows: Sequence[dict[str, float]], recipe: Recipe) -> f
 def should_stop_early(rows: Sequence[dict[str, float]], recipe: Recipe) -> bool:
     """Return whether the last `patience` epochs of fine-tuning were no better than one before them."""
     scores = [recipe.selection_score(row) for row in rows[recipe.head_epochs :]]
+    if recipe.validation == FOLDS:  # all folds have as many epochs
+        return False
     return bool(recipe.patience) and len(scores) - 1 - int(np.argmax(scores or [0])) >= recipe.patience

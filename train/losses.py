@@ -10,10 +10,8 @@ from typing import Any
 
 import keras
 
-from edge.labels import EMOTIONS
 from train.metrics import LEAST_PROBABILITY
 
-CLASSES = len(EMOTIONS)
 REVERSE_LEAST = 1e-4  # reverse cross-entropy takes the logarithm of no less; the value of the paper's code
 
 
@@ -25,7 +23,7 @@ class Objective(keras.losses.Loss):
     `teacher_weight`: share of the divergence from the teacher at `temperature` (Hinton, Vinyals and Dean 2015); the
     other terms have the rest. It is multiplied by temperature squared, so that its gradient keeps its size.
 
-    Targets are [n, 7], or [n, 14] with the teacher's probabilities behind.
+    Targets are [n, classes], or [n, 2 * classes] with the teacher's probabilities behind.
     """
 
     def __init__(
@@ -44,12 +42,13 @@ class Objective(keras.losses.Loss):
         self.temperature = temperature
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        targets, teacher = y_true[:, :CLASSES], y_true[:, CLASSES:]
-        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / CLASSES
+        classes = y_pred.shape[-1]
+        targets, teacher = y_true[:, :classes], y_true[:, classes:]
+        smooth = targets * (1 - self.label_smoothing) + self.label_smoothing / classes
         loss = _cross_entropy(smooth, y_pred, LEAST_PROBABILITY)
         if self.reverse_ce:
             loss += self.reverse_ce * _cross_entropy(y_pred, targets, REVERSE_LEAST)
-        if self.teacher_weight and y_true.shape[-1] > CLASSES:
+        if self.teacher_weight and y_true.shape[-1] > classes:
             teacher, student = (soften(p, self.temperature) for p in (teacher, y_pred))
             divergence = _cross_entropy(teacher, student, LEAST_PROBABILITY)
             divergence -= _cross_entropy(teacher, teacher, LEAST_PROBABILITY)
@@ -74,7 +73,7 @@ def soften(probabilities: Any, temperature: float) -> Any:
 
 def label_accuracy(y_true: Any, y_pred: Any) -> Any:
     """Return whether prediction and target have the same most probable emotion, [n]; teachers do not count."""
-    labels = keras.ops.argmax(y_true[:, :CLASSES], axis=-1)
+    labels = keras.ops.argmax(y_true[:, : y_pred.shape[-1]], axis=-1)
     return keras.ops.cast(keras.ops.equal(labels, keras.ops.argmax(y_pred, axis=-1)), "float32")
 
 

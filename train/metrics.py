@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,46 +59,49 @@ def confidence_bins(confidences: Floats) -> npt.NDArray[np.int64]:
     return np.clip((confidences * CALIBRATION_BINS).astype(np.int64), 0, CALIBRATION_BINS - 1)
 
 
-def recalls(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return the recall of each emotion, float64 [7]; NaN for an emotion without faces. Both arguments are [n]."""
-    counts = np.bincount(labels, minlength=len(EMOTIONS))
-    correct = np.bincount(labels[labels == predictions], minlength=len(EMOTIONS))
-    return np.divide(correct, counts, out=np.full(len(EMOTIONS), np.nan), where=counts > 0)
+def recalls(
+    labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64], classes: int = len(EMOTIONS)
+) -> npt.NDArray[np.float64]:
+    """Return the recall of each class, float64 [classes]; NaN for one without faces. Both arrays are [n]."""
+    counts = np.bincount(labels, minlength=classes)
+    correct = np.bincount(labels[labels == predictions], minlength=classes)
+    return np.divide(correct, counts, out=np.full(classes, np.nan), where=counts > 0)
 
 
 def cross_entropy(targets: Floats, probabilities: Floats) -> float:
-    """Return the mean over n faces of -sum(targets * log(probabilities)); both are [n, 7]."""
+    """Return the mean over n faces of -sum(targets * log(probabilities)); both are [n, classes]."""
     logarithms = np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0))
     return float(-(targets * logarithms).sum(axis=1).mean())
 
 
-def report(labels: npt.NDArray[np.int64], probabilities: Floats) -> dict[str, Any]:
-    """Return accuracy with its 95% interval, macro F1, calibration error, metrics by emotion, and the confusion matrix.
+def report(labels: npt.NDArray[np.int64], probabilities: Floats, classes: Sequence[str] = EMOTIONS) -> dict[str, Any]:
+    """Return accuracy with its 95% interval, macro F1, calibration error, metrics by class, and the confusion matrix.
 
-    `labels` is [n], `probabilities` [n, 7]. Rows of the confusion matrix are the true emotions.
+    `labels` is [n], `probabilities` [n, classes]. Rows of the confusion matrix are the true classes. A class without
+    faces has no metrics, and does not count in macro F1.
     """
     require("sklearn", "scikit-learn", "report")
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
     predictions = probabilities.argmax(axis=1)
     correct = int((predictions == labels).sum())
-    classes = list(range(len(EMOTIONS)))
-    precision, recall, f1, count = precision_recall_fscore_support(labels, predictions, labels=classes, zero_division=0)
+    indices = list(range(len(classes)))
+    precision, recall, f1, count = precision_recall_fscore_support(labels, predictions, labels=indices, zero_division=0)
     return {
         "faces": len(labels),
         "accuracy": correct / len(labels),
         "accuracy_ci95": list(wilson(correct, len(labels))),
-        "macro_f1": float(f1.mean()),
+        "macro_f1": float(f1[count > 0].mean()),
         "calibration_error": calibration_error(predictions == labels, probabilities.max(axis=1)),
         "per_class": {
             emotion: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
+                "precision": float(precision[i]) if count[i] else None,
+                "recall": float(recall[i]) if count[i] else None,
+                "f1": float(f1[i]) if count[i] else None,
                 "auc": float(roc_auc_score(labels == i, probabilities[:, i])) if 0 < count[i] < len(labels) else None,
                 "faces": int(count[i]),
             }
-            for i, emotion in enumerate(EMOTIONS)
+            for i, emotion in enumerate(classes)
         },
-        "confusion": confusion_matrix(labels, predictions, labels=classes).tolist(),
+        "confusion": confusion_matrix(labels, predictions, labels=indices).tolist(),
     }

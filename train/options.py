@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edge.arguments import ArgumentParser, fraction, positive, share, whole
 from train.data import DATA, VALIDATIONS
-from train.recipe import Recipe
+from train.layouts.names import label
+from train.recipe import ARCHITECTURES, AUTO, FOUND, Recipe
 
 SEED = whole(0, 2**32 - 1)
 
@@ -38,11 +39,10 @@ def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
     _add_learning(parser.add_argument_group("targets and loss"))
     _add_run(parser)
     args = parser.parse_args(argv)
-    recipe = Recipe(**{field.name: getattr(args, field.name) for field in fields(Recipe)})
+    names = [field.name for field in fields(Recipe) if field.name not in FOUND]
+    recipe = Recipe(**{name: getattr(args, name) for name in names})
     recipe = replace(recipe, teachers=tuple(recipe.teachers))
-    changed = tuple(
-        field.name for field in fields(Recipe) if getattr(args, field.name) != parser.get_default(field.name)
-    )
+    changed = tuple(name for name in names if getattr(args, name) != parser.get_default(name))
     if recipe.head_epochs > recipe.epochs and not args.resume:
         parser.error(f"--head-epochs {recipe.head_epochs} must not exceed --epochs {recipe.epochs}")
     if recipe.votes != Recipe.votes and not (recipe.soft_labels or args.resume):
@@ -53,12 +53,14 @@ def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", default=str(DATA), help="folder of faces, or fer2013.csv")
+    parser.add_argument("--data", default=str(DATA), help="folder of faces, archive of one, or fer2013.csv")
+    add_classes(parser)
     parser.add_argument(
         "--validation",
-        choices=VALIDATIONS,
-        default=Recipe.validation,
-        help="faces that the epoch is chosen on: a held-out tenth of Training, or PublicTest",
+        choices=(AUTO, *VALIDATIONS),
+        default=AUTO,
+        help="faces that the epoch is chosen on: a held-out tenth of Training, or PublicTest; folds: none, train all "
+        "epochs on all faces and measure by five folds; auto is folds for fewer than 500 faces, else held-out",
     )
     parser.add_argument(
         "--select-by",
@@ -74,13 +76,35 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_classes(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which classes a data set has."""
+    parser.add_argument(
+        "--labels",
+        type=parse_labels,
+        default=(),
+        metavar="NAME,...",
+        help="classes of a data set that has numbers, in the order of the numbers, which start at 0 or 1",
+    )
+    parser.add_argument(
+        "--ignore", type=parse_labels, default=(), metavar="NAME,...", help="classes to leave out, as contempt"
+    )
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """Parse names of classes, separated by commas; anger is angry here too. Raises ArgumentTypeError."""
+    names = tuple(label(name) for name in text.split(","))
+    if "" in names or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"expected different names as angry,disgust,fear, found {text!r}")
+    return names
+
+
 def _add_network(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--arch", default=Recipe.arch, help="mobilenet_v2, mobilenet, resnet50_v2, vgg16 or cnn")
+    group.add_argument("--arch", choices=ARCHITECTURES, default=Recipe.arch, help="network")
     group.add_argument("--size", type=whole(32, 1024), default=Recipe.size, help="input side in pixels")
     group.add_argument(
         "--weights",
         default=Recipe.weights,
-        help="imagenet, none, a no-top weights file, or a .keras model of the same network to fine-tune",
+        help="imagenet, none, a no-top weights file, or a .keras model to fine-tune, which also decides the network",
     )
     group.add_argument("--width", type=positive, default=Recipe.width, help="share of the filters, for the mobilenets")
     group.add_argument(
@@ -95,7 +119,9 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="epochs of the head on a frozen backbone"
     )
-    group.add_argument("--batch-size", type=whole(1), default=Recipe.batch_size, help="faces per step")
+    group.add_argument(
+        "--batch-size", type=whole(1), default=Recipe.batch_size, help="faces per step; fewer for few faces"
+    )
     group.add_argument("--learning-rate", type=positive, default=Recipe.learning_rate, help="highest learning rate")
     group.add_argument(
         "--final-learning-rate", type=positive, default=Recipe.final_learning_rate, help="learning rate at the end"

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.files import atomic_write
-from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import FaceSet
 from train.duplicates import Pair
@@ -27,7 +26,7 @@ FACES_PER_ROW = 12  # of a sheet
 def curves(history: list[dict[str, float]], recipe: Recipe, path: Path) -> None:
     """Plot accuracy and loss by epoch, in training and validation, and mark the epoch that was chosen."""
     epochs = [row["epoch"] for row in history]
-    best = max(history, key=recipe.selection_score)
+    best = recipe.best(history)
     figure = _figure(9, 3.6)
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(epochs, [row[name] for row in history], color="tab:gray", label="training (augmented)")
@@ -58,9 +57,10 @@ def confusion(report: dict[str, Any], path: Path) -> None:
     for row, column in np.ndindex(shares.shape):
         colour = "white" if shares[row, column] > 60 else "black"
         axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45, ha="right")
+    names = tuple(report["per_class"])
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     faces = counts.sum(axis=1)
-    axes.set_yticks(range(len(EMOTIONS)), [f"{name} ({n})" for name, n in zip(EMOTIONS, faces, strict=True)])
+    axes.set_yticks(range(len(names)), [f"{name} ({n})" for name, n in zip(names, faces, strict=True)])
     axes.set(xlabel="predicted", ylabel="true (faces)", title=f"accuracy {report['accuracy']:.1%}")
     _save(figure, path)
 
@@ -71,7 +71,7 @@ def roc(labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dic
 
     figure = _figure(5.6, 5)
     axes = figure.subplots()
-    for i, emotion in enumerate(EMOTIONS):
+    for i, emotion in enumerate(report["per_class"]):
         if (auc := report["per_class"][emotion]["auc"]) is not None:
             false_positives, true_positives, _ = roc_curve(labels == i, probabilities[:, i])
             axes.plot(100 * false_positives, 100 * true_positives, label=f"{emotion} (AUC {auc:.3f})")
@@ -106,13 +106,13 @@ def classes(splits: dict[str, FaceSet], path: Path) -> None:
     """Plot the number of faces of each emotion in each split."""
     figure = _figure(8, 3.6)
     axes = figure.subplots()
-    positions = np.arange(len(EMOTIONS))
+    names = next(iter(splits.values())).classes
+    positions = np.arange(len(names))
     width = 0.8 / len(splits)
     for i, (split, faces) in enumerate(splits.items()):
-        counts = np.bincount(faces.labels, minlength=len(EMOTIONS))
-        bars = axes.bar(positions + (i - (len(splits) - 1) / 2) * width, counts, width, label=split)
+        bars = axes.bar(positions + (i - (len(splits) - 1) / 2) * width, faces.counts(), width, label=split)
         axes.bar_label(bars, fontsize="x-small")
-    axes.set_xticks(positions, EMOTIONS)
+    axes.set_xticks(positions, names)
     axes.set(ylabel="faces")
     axes.legend()
     _save(figure, path)
@@ -121,8 +121,8 @@ def classes(splits: dict[str, FaceSet], path: Path) -> None:
 def samples(faces: FaceSet, path: Path, seed: int = 0) -> None:
     """Show a random sample of faces of each emotion."""
     rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(faces.labels == label) for label in range(len(EMOTIONS))]
-    _sheet([faces.images[rng.permutation(row)[:FACES_PER_ROW]] for row in rows], list(EMOTIONS), path)
+    rows = [np.flatnonzero(faces.labels == label) for label in range(len(faces.classes))]
+    _sheet([faces.images[rng.permutation(row)[:FACES_PER_ROW]] for row in rows], list(faces.classes), path)
 
 
 def brightness(faces: FaceSet, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from edge.preprocess import to_input
 from edge.values import Floats, Image, Probabilities
 from train.extras import require_keras
 from train.progress import Advance, no_progress
-from train.runs import load_model
+from train.recipe import model_classes, recipe_of
+from train.runs import check_model_file, load_model
 
 if TYPE_CHECKING:
     import keras
@@ -25,15 +27,32 @@ if TYPE_CHECKING:
 PREDICT_BATCH = 128
 
 
-def predict(path: Path, images: Image, advance: Advance = no_progress) -> Probabilities:
-    """Return the probabilities [n, 7] that a .keras, .tflite or .onnx file gives to faces uint8 [n, 48, 48].
+def predict(
+    path: Path, images: Image, advance: Advance = no_progress, classes: Sequence[str] = EMOTIONS
+) -> Probabilities:
+    """Return the probabilities [n, classes] that a .keras, .tflite or .onnx file gives to faces uint8 [n, 48, 48].
 
-    `advance` is called after each face. Raises ModelError if the file cannot be opened.
+    `advance` is called after each face. Raises ModelError if the file cannot be opened, or has other classes.
     """
+    if not is_keras(path):
+        return predict_backend(open_backend(path), images, advance, classes)
+    check_model_file(path)
+    require_keras()
+    model = load_model(path)
+    if (own := model_classes(path, model.output_shape[1])) != tuple(classes):
+        raise ModelError(f"expected a model of {', '.join(classes)}, found one of {', '.join(own)}")
+    return predict_keras(model, images, advance)
+
+
+def classes_of(path: Path) -> tuple[str, ...]:
+    """Return the classes of a .keras, .tflite or .onnx file; the seven emotions in their usual order."""
     if is_keras(path):
-        require_keras()
-        return predict_keras(load_model(path), images, advance)
-    return predict_backend(open_backend(path), images, advance)
+        check_model_file(path)
+        recipe = recipe_of(path)
+        classes = recipe.classes if recipe else EMOTIONS
+    else:
+        classes = open_backend(path).card.labels
+    return EMOTIONS if set(classes) == set(EMOTIONS) else classes
 
 
 def is_keras(path: Path) -> bool:
@@ -43,24 +62,30 @@ def is_keras(path: Path) -> bool:
     return path.suffix == ".keras"
 
 
-def predict_backend(backend: Backend, images: Image, advance: Advance = no_progress) -> Probabilities:
-    """Return the probabilities [n, 7] of an exported model for faces uint8 [n, 48, 48], one by one as on a device."""
+def predict_backend(
+    backend: Backend, images: Image, advance: Advance = no_progress, classes: Sequence[str] = EMOTIONS
+) -> Probabilities:
+    """Return the probabilities [n, classes] of an exported model for faces uint8 [n, 48, 48], one by one.
+
+    Raises ModelError if it has other classes.
+    """
+    indices = label_indices(backend.card, classes)
     classifier = Classifier(backend)
     rows = []
     for image in images:
         rows.append(classifier.read_face(image))
         advance()
-    return np.stack(rows)[:, label_indices(backend.card)]
+    return np.stack(rows)[:, indices]
 
 
-def label_indices(card: ModelCard) -> list[int]:
-    """Return the index of each of EMOTIONS among the card's labels, which may be in any order.
+def label_indices(card: ModelCard, classes: Sequence[str] = EMOTIONS) -> list[int]:
+    """Return the index of each class among the card's labels, which may be in any order.
 
-    Raises ModelError if the labels are not the seven emotions.
+    Raises ModelError if the labels are not these classes.
     """
-    if set(card.labels) != set(EMOTIONS):
-        raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(card.labels)}")
-    return [card.labels.index(emotion) for emotion in EMOTIONS]
+    if set(card.labels) != set(classes):
+        raise ModelError(f"expected a model of {', '.join(classes)}, found one of {', '.join(card.labels)}")
+    return [card.labels.index(name) for name in classes]
 
 
 def keras_inputs(images: Image, size: int) -> Floats:
@@ -69,7 +94,7 @@ def keras_inputs(images: Image, size: int) -> Floats:
 
 
 def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabilities:
-    """Return the probabilities [n, 7] of a batch of inputs float32 [n, size, size, 3].
+    """Return the probabilities [n, classes] of a batch of inputs float32 [n, size, size, 3].
 
     `eager` runs layer by layer, at half the speed. Distributed training (train.workers) needs it: its compiled
     functions run on all workers at once.
@@ -80,7 +105,7 @@ def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabil
 def predict_keras(
     model: keras.Model, images: Image, advance: Advance = no_progress, eager: bool = False
 ) -> Probabilities:
-    """Return the probabilities [n, 7] of a Keras model for faces uint8 [n, 48, 48]; see `forward` for `eager`."""
+    """Return the probabilities [n, classes] of a Keras model for faces uint8 [n, 48, 48]; see `forward` for `eager`."""
     size = model.input_shape[1]
     rows = []
     for start in range(0, len(images), PREDICT_BATCH):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ModelError
+from edge.labels import EMOTIONS
 from edge.untrusted import parse_json, read_bounded
-from train.data import HELD_OUT
+from train.data import FOLD_COUNT, FOLDS, HELD_OUT
+from train.provenance import FER2013, FER2013_TERMS
 
+AUTO = "auto"  # held-out or, for few faces, folds
+# The architectures of train.zoo, which needs Keras.
+ARCHITECTURES = ("mobilenet_v2", "mobilenet", "resnet50_v2", "vgg16", "cnn")
 OF_AVERAGE = "_of_average"  # ends the columns of the history that the averaged weights are measured in
 # Old names of recipe fields, and their names now.
 RENAMED = {
@@ -19,13 +25,17 @@ RENAMED = {
     "average": "ema",
     "symmetric": "reverse_ce",
 }
+FOUND = ("classes", "data_set", "terms", "start")  # fields of a recipe that are no arguments
+ARCHITECTURE = ("arch", "size", "width", "head", "dense")  # fields that a model to start from decides
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hold the arguments of `python -m train`, whose --help explains each field."""
+    """Hold the arguments of `python -m train`, whose --help explains each field, and what the run found (FOUND)."""
 
     data: str
+    labels: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     validation: str = HELD_OUT  # the faces that the epoch is chosen on; see train.data.train_val_split
     select_by: str = "accuracy"
     drop_duplicates: bool = False
@@ -57,6 +67,11 @@ class Recipe:
     teacher_weight: float = 0.7
     tensorboard: bool = False
     seed: int = 0
+    # What the run found. The defaults are those of runs before it was recorded.
+    classes: tuple[str, ...] = EMOTIONS  # in the order of the model's outputs
+    data_set: str = FER2013
+    terms: str = FER2013_TERMS
+    start: tuple[str, ...] = ()  # data set and terms of each training before, in turn, that --weights stands for
 
     @property
     def learns_votes(self) -> bool:
@@ -73,11 +88,28 @@ class Recipe:
         value = row[self.selection_column]
         return -value if self.select_by == "loss" else value
 
+    def best(self, history: Sequence[dict[str, float]]) -> dict[str, float]:
+        """Return the epoch that is kept: the best on the validation faces or, with folds, the last."""
+        return history[-1] if self.validation == FOLDS else max(history, key=self.selection_score)
+
     def description(self) -> str:
         """Return what a model card says of the training: data, targets, and the faces that the epoch is chosen on."""
         targets = ", with annotators' votes as targets" if self.learns_votes else ""
-        chosen_on = "PublicTest" if self.validation == "public" else "a held-out tenth of it"
-        return f"FER-2013, split Training{targets}; epoch chosen on {chosen_on}"
+        is_fer2013 = self.data_set == FER2013
+        split = "Training" if is_fer2013 else "train"
+        chosen = {
+            "public": f"epoch chosen on {'PublicTest' if is_fer2013 else 'its validation faces'}",
+            FOLDS: f"last epoch, all faces; accuracy by {FOLD_COUNT} stratified folds",
+        }.get(self.validation, "epoch chosen on a held-out tenth of it")
+        before = f"; started from {' and '.join(self.start)}" if self.start else ""
+        return f"{self.data_set}, split {split}{targets}; {chosen}{before}"
+
+    def licence(self) -> str:
+        """Return what a model card says of the terms: of the file and of all data that it learned from."""
+        if (self.data_set, self.terms, self.start) == (FER2013, FER2013_TERMS, ()):
+            return "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
+        trained = (f"{self.data_set} ({self.terms})", *self.start)
+        return f"file: its author's to state; trained on {', '.join(trained)}"
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -102,7 +134,26 @@ def describe_training(model: Path) -> str:
     A model without a recipe next to it is taken for one whose epoch was chosen on PublicTest, as all once were.
     """
     recipe = recipe_of(model) or Recipe(data="", validation="public")
-    return recipe.description()
+    metrics = model.parent / "metrics.json"
+    if recipe.validation != FOLDS or not metrics.is_file():
+        return recipe.description()
+    values = parse_json(read_bounded(metrics))
+    return f"{recipe.description()}: {values['accuracy']:.1%} of {values['faces']}"
+
+
+def model_classes(model: Path, outputs: int) -> tuple[str, ...]:
+    """Return the classes of a Keras model with this many outputs, from the recipe next to it.
+
+    Without a recipe, seven outputs are the seven emotions. Raises ModelError if nothing tells the classes.
+    """
+    recipe = recipe_of(model)
+    classes = recipe.classes if recipe else EMOTIONS
+    if len(classes) != outputs:
+        raise ModelError(
+            f"expected a model of {', '.join(classes)} in {model}, found {outputs} outputs; its own recipe.json "
+            "must be next to it"
+        )
+    return classes
 
 
 def _read_recipe(path: Path) -> Recipe:
@@ -110,7 +161,8 @@ def _read_recipe(path: Path) -> Recipe:
         values = _upgraded(parse_json(read_bounded(path)), path.parent)
         if unknown := set(values) - {field.name for field in fields(Recipe)}:
             raise ValueError(f"unknown fields {', '.join(sorted(unknown))}")
-        return Recipe(**{**values, "teachers": tuple(values.get("teachers", ()))})
+        names: dict[str, Any] = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return Recipe(**{**values, **names})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"expected a readable {path.name} of a run in {path.parent}: {error}") from error
 

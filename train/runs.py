@@ -5,7 +5,7 @@ history.csv           one row per epoch; the number of rows is the number of fin
 checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
 checkpoint-NNN.npz    exponential moving average of the weights, with --ema
 model.keras           the best epoch by the recipe's selection; of the averaged weights with --ema
-metrics.json, curves.png   written at the end: a run without metrics.json is unfinished
+metrics.json, curves.png, confusion.png   written at the end: a run without metrics.json is unfinished
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 
 from edge.errors import ModelError
 from edge.files import atomic_write
-from edge.labels import EMOTIONS
 from edge.values import Floats
 
 if TYPE_CHECKING:
@@ -114,15 +113,20 @@ def _without_newer_keys(value: Any) -> Any:
     return value
 
 
-def load_model(path: Path, compiled: bool = False) -> keras.Model:
-    """Open a .keras file that maps [n, size, size, 3] to [n, 7]; `compiled` restores its optimizer.
-
-    Raises ModelError for any other file.
-    """
+def check_model_file(path: Path) -> None:
+    """Raise ModelError unless this is a .keras file; to be called before Keras is imported, which takes long."""
     if path.suffix != ".keras":
         raise ModelError(f"expected a .keras file, found {path}")
     if not path.is_file():
         raise ModelError(f"no model at {path}; train one with: python -m train --data data/fer2013")
+
+
+def load_model(path: Path, compiled: bool = False) -> keras.Model:
+    """Open a .keras file that maps [n, size, size, 3] to [n, classes]; `compiled` restores its optimizer.
+
+    Raises ModelError for any other file.
+    """
+    check_model_file(path)
     import keras
 
     try:
@@ -137,10 +141,9 @@ def _check_layout(model: keras.Model, path: Path) -> None:
     """Raise ModelError where the model was not made by train."""
     inputs, outputs = model.input_shape, model.output_shape
     square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] is not None and inputs[3] == 3
-    if not square or outputs != (None, len(EMOTIONS)):
-        raise ModelError(
-            f"expected square RGB inputs and {len(EMOTIONS)} outputs in {path}, found {inputs} and {outputs}"
-        )
+    classifies = isinstance(outputs, tuple) and len(outputs) == 2 and (outputs[1] or 0) > 1
+    if not square or not classifies:
+        raise ModelError(f"expected square RGB inputs and one output a class in {path}, found {inputs} and {outputs}")
     if not {SCALE, BACKBONE} <= {layer.name for layer in model.layers}:
         raise ModelError(f"expected a model made by train (layers {SCALE}, {BACKBONE}), found another in {path}")
 

@@ -17,7 +17,7 @@ from edge.values import Floats, Probabilities
 from train.data import FaceSet
 from train.metrics import cross_entropy, recalls
 from train.recipe import Recipe
-from train.votes import Votes, votes_on
+from train.votes import Votes, votes_of
 
 LABEL_SHARE = 0.5  # of a target with --votes posterior; P(label | votes) has the rest
 SMOOTHING = 0.05  # added to a share of votes before its logarithm: a single vote more or less then matters little
@@ -25,7 +25,7 @@ SMOOTHING = 0.05  # added to a share of votes before its logarithm: a single vot
 
 @dataclass(frozen=True)
 class Examples:
-    """Training faces with their targets, float32 [n, 7]: probabilities of EMOTIONS that sum to 1."""
+    """Training faces with their targets, float32 [n, classes]: probabilities that sum to 1."""
 
     faces: FaceSet
     targets: Floats
@@ -36,7 +36,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Validation:
-    """Validation faces with their targets float32 [n, 7], labels int64 [n], and which labels count, bool [n].
+    """Validation faces with their targets float32 [n, classes], labels int64 [n], and which labels count, bool [n].
 
     Labels are the data set's and all count, or they are the annotators' majorities and the clear ones count.
     """
@@ -52,14 +52,14 @@ class Validation:
         predictions = probabilities.argmax(axis=1)[self.counted]
         return {
             "val_accuracy": float((predictions == labels).mean()),
-            "val_recall": float(np.nanmean(recalls(labels, predictions))),
+            "val_recall": float(np.nanmean(recalls(labels, predictions, len(self.faces.classes)))),
             "val_loss": cross_entropy(self.targets, probabilities),
         }
 
 
-def one_hot(labels: npt.NDArray[np.int64]) -> Floats:
-    """Return labels [n] as probabilities float32 [n, 7]."""
-    return np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+def one_hot(labels: npt.NDArray[np.int64], classes: int = len(EMOTIONS)) -> Floats:
+    """Return labels [n] as probabilities float32 [n, classes]."""
+    return np.eye(classes, dtype=np.float32)[labels]
 
 
 def training_examples(faces: FaceSet, recipe: Recipe) -> Examples:
@@ -68,8 +68,8 @@ def training_examples(faces: FaceSet, recipe: Recipe) -> Examples:
     Faces that annotators call no face are left out; faces without votes for an emotion keep their labels.
     """
     if not recipe.soft_labels:
-        return Examples(faces, one_hot(faces.labels))
-    votes = votes_on(faces.names, Path(recipe.soft_labels))
+        return Examples(faces, one_hot(faces.labels, len(faces.classes)))
+    votes = _votes_on(faces, recipe.soft_labels)
     kept = np.flatnonzero(~votes.no_face())
     faces = faces.take(kept)
     votes = Votes(votes.counts[kept])
@@ -90,13 +90,23 @@ def validation_set(faces: FaceSet, recipe: Recipe) -> Validation:
     Of the votes, those on faces that annotators call a face are used. Raises DataError without a clear majority.
     """
     if not recipe.learns_votes:
-        return Validation(faces, one_hot(faces.labels), faces.labels, np.ones(len(faces), dtype=bool))
-    votes = votes_on(faces.names, Path(recipe.soft_labels))
+        targets = one_hot(faces.labels, len(faces.classes))
+        return Validation(faces, targets, faces.labels, np.ones(len(faces), dtype=bool))
+    votes = _votes_on(faces, recipe.soft_labels)
     kept = np.flatnonzero(votes.usable())
     votes = Votes(votes.counts[kept])
     if not votes.clear().any():
         raise DataError(f"expected clear majorities among the votes of {recipe.soft_labels}, found none")
     return Validation(faces.take(kept), votes.shares(), votes.majority(), votes.clear())
+
+
+def _votes_on(faces: FaceSet, table: str) -> Votes:
+    """Return the votes on these faces. Raises DataError for faces of other classes than the table's."""
+    if faces.classes != EMOTIONS:
+        raise DataError(
+            f"expected faces of {', '.join(EMOTIONS)} for the votes of {table}, found {', '.join(faces.classes)}"
+        )
+    return votes_of(faces.names, faces.labels, Path(table))
 
 
 def label_posteriors(labels: npt.NDArray[np.int64], shares: Floats) -> Floats:
@@ -116,14 +126,15 @@ def label_posteriors(labels: npt.NDArray[np.int64], shares: Floats) -> Floats:
 
 
 def emotion_frequencies(targets: Floats) -> npt.NDArray[np.float64]:
-    """Return the frequency of each emotion in targets [n, 7], float64 [7]: at least that of a single face."""
+    """Return the frequency of each class in targets [n, classes], float64 [classes]: at least that of a single face."""
     return np.maximum(targets.mean(axis=0, dtype=np.float64), 1 / len(targets))
 
 
 def class_weights(targets: Floats, power: float) -> Floats:
-    """Return a weight for each emotion, float32 [7], proportional to frequency ** -power; their mean over faces is 1.
+    """Return a weight for each class, float32 [classes], proportional to frequency ** -power.
 
-    Power 1 gives all emotions the same total weight, 0 leaves the frequencies as they are.
+    Their mean over the faces is 1. Power 1 gives all classes the same total weight, 0 leaves the frequencies as they
+    are.
     """
     frequencies = emotion_frequencies(targets)
     weights = frequencies**-power

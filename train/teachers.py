@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from edge.backend import open_backend
+from edge.errors import ModelError
+from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.values import Floats, Probabilities
 from train.predict import forward, is_keras, label_indices
+from train.recipe import model_classes
 from train.runs import load_model
 
-Teacher = Callable[[Floats], Probabilities]  # inputs float32 [n, size, size, 3] of any size, 0..255 -> [n, 7]
+Teacher = Callable[[Floats], Probabilities]  # inputs float32 [n, size, size, 3] of any size, 0..255 -> [n, classes]
 HALF_INT8_STEP = 1 / 512  # int8 outputs have steps of 1/256: their 0 is anything below half a step
 
 
-def open_teacher(path: Path, eager: bool = False) -> Teacher:
+def open_teacher(path: Path, eager: bool = False, classes: Sequence[str] = EMOTIONS) -> Teacher:
     """Open a .keras file or an exported one, which is faster on a CPU (float32 1.9 times, int8 3.9 times).
 
     Exported models take whole grey levels, so inputs are rounded for them. An int8 output of 0 is replaced by half a
@@ -26,9 +29,11 @@ def open_teacher(path: Path, eager: bool = False) -> Teacher:
     """
     if is_keras(path):
         model = load_model(path)
+        if (own := model_classes(path, model.output_shape[1])) != tuple(classes):
+            raise ModelError(f"expected a teacher of {', '.join(classes)}, found one of {', '.join(own)}")
         return lambda inputs: forward(model, resize(inputs, model.input_shape[1]), eager)
     backend = open_backend(path)
-    indices = label_indices(backend.card)
+    indices = label_indices(backend.card, classes)
     least = HALF_INT8_STEP if backend.card.precision == "int8" else 0.0
 
     def predict(inputs: Floats) -> Probabilities:
@@ -40,7 +45,7 @@ def open_teacher(path: Path, eager: bool = False) -> Teacher:
 
 
 def mean_prediction(teachers: Sequence[Teacher], inputs: Floats) -> Probabilities:
-    """Return the mean of the teachers' probabilities, [n, 7]."""
+    """Return the mean of the teachers' probabilities, [n, classes]."""
     return np.asarray(np.mean([teacher(inputs) for teacher in teachers], axis=0), dtype=np.float32)
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.arguments import ArgumentParser, share, whole
 from edge.errors import exit_status
-from train.data import DATA
+from train.data import DATA, load, train_val_split
 from train.extras import require_keras
 from train.progress import progress
 from train.recipe import Recipe
@@ -50,14 +52,14 @@ def throughput(recipe: Recipe, steps: int, rounds: int) -> int:
 
 def _measure(recipe: Recipe, steps: int, rounds: int) -> tuple[dict[str, list[float]], Sequence[float]]:
     """Return the faces per second of each round, of training and of one fixed batch, and their ratios."""
+    path = Path(recipe.data)
+    train, _ = train_val_split(load(path, ("train",)), path)
+    recipe = replace(recipe, classes=train.classes)
     require_keras()
-    from pathlib import Path
-
     import keras
 
     from train.augment import Augmentation
     from train.batches import Batches
-    from train.data import SPLITS, load, train_val_split
     from train.fit import compile_model, new_model
     from train.targets import training_examples
 
@@ -74,8 +76,6 @@ def _measure(recipe: Recipe, steps: int, rounds: int) -> tuple[dict[str, list[fl
         def __getitem__(self, index: int) -> Any:
             return self.fixed or batches[index % len(batches)]
 
-    path = Path(recipe.data)
-    train, _ = train_val_split(load(path, SPLITS), path)
     batches = Batches(training_examples(train, recipe), recipe, Augmentation())
     model = new_model(recipe)
     compile_model(model, recipe, keras.optimizers.AdamW(1e-4))

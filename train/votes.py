@@ -1,8 +1,9 @@
 """Read annotators' votes on faces, and define their clear majorities.
 
-The format is FER+'s (Barsoum et al. 2016, https://github.com/microsoft/FERPlus), with the file names of Kaggle's
-folders in the column `name`:
+Two formats are read: FER+'s own file fer2013new.csv (Barsoum et al. 2016, https://github.com/microsoft/FERPlus), whose
+rows are those of fer2013.csv, and the same with the file names of any pictures in the column `name`:
 
+    Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF
     name,usage,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF
 
 `NF` means "no face". Ten annotators voted on each face.
@@ -21,13 +22,17 @@ import numpy.typing as npt
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.values import Floats
-from train.forms import SYNONYMS
+from train.layouts.names import SYNONYMS
 
 NO_FACE = "NF"
 OTHER_CHOICES = ("contempt", "unknown", NO_FACE)  # what annotators can choose in place of one of EMOTIONS
 CHOICES = (*EMOTIONS, *OTHER_CHOICES)
 CLEAR_SHARE = 0.5  # of all votes: five of ten
+NAMES = ("name", "Image name")  # columns with the file names of the faces
 LEAST_COVERAGE = 0.5  # of the faces: below it, the table is on another data set whose names happen to match
+# Clear majorities agree with 68% of FER-2013's labels. Where votes are on other faces, they agree with about 20%.
+LEAST_AGREEMENT = 0.4
+LEAST_COMPARED = 100  # clear majorities; fewer may disagree by chance
 
 
 @dataclass(frozen=True)
@@ -75,17 +80,22 @@ class Votes:
 def read_votes(path: Path) -> dict[str, Floats]:
     """Read a table of votes: a face's name without suffix -> counts float32 [10] in the order of CHOICES.
 
-    Columns for OTHER_CHOICES may be missing (no votes). Raises DataError if the file is not such a table.
+    A row of fer2013new.csv is also found by the name that train.layouts.table gives to that row of fer2013.csv: its
+    split and number. Columns for OTHER_CHOICES may be missing (no votes). Raises DataError for any other file.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         columns = {SYNONYMS.get(name, name): name for name in rows[0]}
-        if "name" not in columns:
-            raise ValueError("no column 'name' with the file names of the faces")
+        named = next((name for name in NAMES if name in columns), None)
+        if named is None:
+            raise ValueError("no column 'name' or 'Image name' with the file names of the faces")
         if missing := [emotion for emotion in EMOTIONS if emotion not in columns]:
             raise ValueError(f"no column for {', '.join(missing)}")
-        return {Path(row["name"]).stem: _counts(row, columns) for row in rows}
+        table = {Path(row[named]).stem: _counts(row, columns) for row in rows if row[named]}
+        if named == "Image name" and "Usage" in columns:
+            table |= {f"{row['Usage']}_{i}": _counts(row, columns) for i, row in enumerate(rows)}
+        return table
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise DataError(f"expected a table of votes such as FER+'s, cannot read {path}: {error}") from error
 
@@ -95,7 +105,7 @@ def _counts(row: dict[str, str], columns: dict[str, str]) -> Floats:
         [float(row[columns[choice]]) if choice in columns else 0.0 for choice in CHOICES], dtype=np.float32
     )
     if not np.isfinite(counts).all() or counts.min() < 0:
-        raise ValueError(f"expected counts of 0 or more for {row['name']}, found {counts.tolist()}")
+        raise ValueError(f"expected counts of 0 or more of each choice, found {counts.tolist()}")
     return counts
 
 
@@ -111,6 +121,22 @@ def votes_on(names: Sequence[str], path: Path) -> Votes:
     if covered < LEAST_COVERAGE * len(names):
         raise DataError(
             f"expected votes on faces such as {names[0]} in {path}, found {covered} of {len(names)}; "
-            "the table uses the file names of Kaggle's folders"
+            "its names must be the faces' file names; FER+'s fer2013new.csv fits fer2013.csv alone"
+        )
+    return votes
+
+
+def votes_of(names: Sequence[str], labels: npt.NDArray[np.int64], path: Path) -> Votes:
+    """Return the votes on faces whose labels [n] are known; see votes_on.
+
+    Raises DataError also where votes and labels contradict each other: the rows are of other faces.
+    """
+    votes = votes_on(names, path)
+    clear = votes.clear()
+    agreement = float((votes.majority() == labels)[clear].mean()) if clear.sum() >= LEAST_COMPARED else 1.0
+    if agreement < LEAST_AGREEMENT:
+        raise DataError(
+            f"expected votes on these faces in {path}, found votes that agree with {agreement:.0%} of their labels: "
+            "names or rows are of other faces"
         )
     return votes

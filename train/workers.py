@@ -7,8 +7,6 @@ of the whole batch, so the result is that of one machine, except for dropout: al
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import keras
 
 from edge.errors import UsageError
+from train.cluster import Cluster
 from train.runs import BACKBONE
 
 
@@ -33,20 +32,10 @@ class Team:
     mean: Callable[[float], float] = float
 
 
-def connect() -> Team:
-    """Connect the workers of TF_CONFIG; without it, or with a single one, return this machine alone.
-
-    Must come before all other uses of TensorFlow. Raises UsageError if TF_CONFIG cannot be used.
-    """
-    try:
-        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        cluster, task = config.get("cluster", {}), config.get("task", {})
-        size = sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
-        if size < 2:
-            return Team()
-        chief = task["type"] == "chief" or ("chief" not in cluster and task["index"] == 0)
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise UsageError(f'expected TF_CONFIG as {{"cluster": {{"worker": [...]}}, "task": ...}}: {error}') from error
+def connect(cluster: Cluster) -> Team:
+    """Connect the workers of a cluster. Must come before all other uses of TensorFlow; raises UsageError without it."""
+    if cluster.size < 2:
+        return Team()
     if keras.backend.backend() != "tensorflow":
         raise UsageError(
             f"TF_CONFIG needs KERAS_BACKEND=tensorflow, found {keras.backend.backend()}; unset one of them"
@@ -58,7 +47,7 @@ def connect() -> Team:
     def mean(value: float) -> float:
         return float(strategy.reduce("MEAN", tf.constant([value], tf.float64), axis=0))
 
-    return Team(size, chief, strategy.scope, mean)
+    return Team(cluster.size, cluster.chief, strategy.scope, mean)
 
 
 def distributed(model: keras.Model) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Build the networks by name. All map float32 [n, size, size, 3] RGB 0..255 to seven probabilities.
+"""Build the networks by name. All map float32 [n, size, size, 3] RGB 0..255 to probabilities [n, classes].
 
 Scaling is the first layer, so that no caller can get it wrong.
 """
@@ -13,6 +13,7 @@ import keras
 
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
+from train.recipe import model_classes
 from train.runs import BACKBONE, SCALE, load_model
 
 BATCH_NORM_MOMENTUM = 0.95
@@ -59,18 +60,17 @@ def build(
     width: float = 1.0,
     head: str = "pooled",
     dense: int = 0,
+    classes: tuple[str, ...] = EMOTIONS,
 ) -> keras.Model:
     """Return a new model.
 
     `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of a .keras model of
-    the same network, whose head is kept. `head` pools the last feature map or flattens it; `dense` hidden units follow
-    (0: none), then dropout. `width` is the share of the filters, for the mobilenets. Raises ModelError if they do not
-    fit each other.
+    the same network; its last layer is kept if it has the same classes, and replaced if it has others. `head` pools the
+    last feature map or flattens it; `dense` hidden units follow (0: none), then dropout. `width` is the share of the
+    filters, for the mobilenets. Raises ModelError if they do not fit each other.
     """
     if arch not in ARCHITECTURES:
         raise ModelError(f"expected --arch {' or '.join(ARCHITECTURES)}, found {arch!r}")
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
     pretrained = load_model(Path(weights)) if weights.endswith(".keras") else None
     architecture = ARCHITECTURES[arch]
     if width != 1.0 and not architecture.has_width:
@@ -84,15 +84,22 @@ def build(
     if dense:
         x = keras.layers.Dense(dense, activation="relu", name="hidden")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
-    outputs = keras.layers.Dense(len(EMOTIONS), activation="softmax", name="emotion")(x)
+    outputs = keras.layers.Dense(len(classes), activation="softmax", name="emotion")(x)
     model = keras.Model(inputs, outputs, name=arch)
     if pretrained is not None:
         try:
-            model.set_weights(pretrained.get_weights())
+            _set_weights(model, pretrained, classes == model_classes(Path(weights), pretrained.output_shape[1]))
         except ValueError as error:
             reason = str(error).splitlines()[0][:200]
             raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason}") from error
     return model
+
+
+def _set_weights(model: keras.Model, pretrained: keras.Model, has_head: bool) -> None:
+    """Copy the weights of a model of the same network, those of the last layer only if it has the same classes."""
+    weights = pretrained.get_weights()
+    last = len(model.layers[-1].weights)
+    model.set_weights(weights if has_head else weights[:-last] + model.get_weights()[-last:])
 
 
 def _backbone(architecture: Architecture, arch: str, size: int, weights: str, width: float) -> keras.Model:

@@ -16,7 +16,7 @@ from edge.errors import DataError, SourceError
 from edge.labels import EMOTIONS
 from edge.picture import read_picture
 from edge.values import Face, Image, Probabilities
-from train.forms import SYNONYMS
+from train.layouts.names import SYNONYMS
 from train.predict import label_indices
 from train.progress import Advance, no_progress
 

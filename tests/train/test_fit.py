@@ -29,7 +29,7 @@ from train.zoo import build
 
 def test_a_run_leaves_a_complete_folder(tiny_run: Path) -> None:
     files = {file.name for file in tiny_run.iterdir() if file.suffix not in (".tflite", ".onnx", ".npz")}
-    written = {"recipe.json", "history.csv", "model.keras", "metrics.json", "curves.png"}
+    written = {"recipe.json", "history.csv", "model.keras", "metrics.json", "curves.png", "confusion.png"}
     assert files == {*written, checkpoint(tiny_run, TINY_EPOCHS).name}
     assert checkpoint(tiny_run, TINY_EPOCHS, ".npz").is_file()
     history = read_history(tiny_run)

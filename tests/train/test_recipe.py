@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ModelError, OutputError, UsageError
-from train.__main__ import planned_runs
 from train.options import Options, parse_args
+from train.plan import planned_runs
 from train.recipe import Recipe, describe_training, read_recipe, recipe_of
 
 RECIPE = Recipe(data="faces", soft_labels="votes.csv", seed=4)
@@ -91,7 +91,7 @@ def test_arguments_become_a_recipe(tmp_path: Path) -> None:
     options = parse_args(None, arguments.split())
     assert options.recipe.teachers == ("a.keras", "b.tflite")
     assert options.recipe.learns_votes
-    assert options.recipe.validation == "held-out"
+    assert options.recipe.validation == "auto"
     assert options.seeds == (1, 0)
     assert {"learning_rate", "mix", "teachers"} <= set(options.changed)
     assert "size" not in options.changed, "96 is the default"

@@ -1,0 +1,115 @@
+"""Plan the runs of `python -m train`: check the arguments, load the faces and complete the recipe.
+
+All of it comes before Keras is imported, which takes long.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge.errors import DataError, ModelError, OutputError, UsageError
+from train.data import FEW_FACES, FOLDS, HELD_OUT, SPLITS, FaceSet, check_classes, load, split_of, train_val_split
+from train.options import Options
+from train.predict import is_keras
+from train.provenance import data_set
+from train.recipe import ARCHITECTURE, AUTO, Recipe, read_recipe, recipe_of
+from train.runs import RUNS
+
+LEAST_STEPS = 4  # of an epoch; a set of few faces has smaller batches
+LEAST_BATCH = 8
+
+
+def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
+    """Return folder -> recipe of every run, one per seed.
+
+    Resumed runs have their own recipes; a seed that has not started has that of the others. Raises UsageError or
+    OutputError if the options and the folders contradict each other.
+    """
+    if options.resume and options.out is None:
+        raise UsageError("--resume expects the folder of the run to continue; add --out runs/NAME")
+    if options.resume and options.changed:
+        names = ", ".join("--" + name.replace("_", "-") for name in options.changed)
+        raise UsageError(f"--resume uses the run's own recipe, but {names} would change it; leave it out")
+    out = options.out or RUNS / f"{options.recipe.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folders = {out.with_name(f"{out.name}-seed{seed}"): seed for seed in options.seeds} or {out: options.recipe.seed}
+    started = [folder for folder in folders if (folder / "recipe.json").exists()]
+    if options.resume:
+        template = read_recipe(started[0] if started else next(iter(folders)))
+        return {
+            folder: read_recipe(folder) if folder in started else replace(template, seed=seed)
+            for folder, seed in folders.items()
+        }
+    if chief and started:
+        raise OutputError(f"{started[0]} already holds a run; choose another --out, or add --resume")
+    return {folder: replace(options.recipe, seed=seed) for folder, seed in folders.items()}
+
+
+def check_files(recipe: Recipe) -> None:
+    """Raise an error for a file that the recipe names and that is not there."""
+    weights = recipe.weights
+    if weights not in ("imagenet", "none") and not Path(weights).is_file():
+        raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
+    for teacher in map(Path, recipe.teachers):
+        is_keras(teacher)
+        if not teacher.is_file():
+            raise ModelError(f"no model at {teacher}; check --teacher")
+    if recipe.soft_labels and not Path(recipe.soft_labels).is_file():
+        raise DataError(f"expected a table of votes, found no file {recipe.soft_labels}; check --soft-labels")
+
+
+def load_faces(recipe: Recipe, strict: bool) -> dict[str, FaceSet]:
+    """Load the splits that the recipe needs; those for evaluation are only read to drop duplicates."""
+    splits = SPLITS if recipe.drop_duplicates else ("train", recipe.validation)
+    return load(Path(recipe.data), splits, strict, recipe.labels, recipe.ignore)
+
+
+def completed(recipe: Recipe, faces: dict[str, FaceSet], changed: tuple[str, ...], workers: int) -> Recipe:
+    """Return the recipe of a new run with what follows from the faces and from the model that it starts from.
+
+    `changed` are the fields that were asked for, which stay as they are.
+    """
+    train = split_of(faces, "train", Path(recipe.data))
+    if recipe.validation == AUTO:
+        few = len(train) < FEW_FACES and workers == 1
+        recipe = replace(recipe, validation=FOLDS if few else HELD_OUT)
+    if "batch_size" not in changed:
+        recipe = replace(recipe, batch_size=fitting_batch_size(len(train), recipe.batch_size))
+    name, terms = data_set(train.names, Path(recipe.data))
+    recipe = replace(recipe, classes=train.classes, data_set=name, terms=terms)
+    if not recipe.weights.endswith(".keras"):
+        return recipe
+    base = recipe_of(Path(recipe.weights))
+    network = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in changed}
+    base = base or Recipe(data="")  # see train.recipe.describe_training
+    return replace(recipe, **network, start=(*base.start, f"{base.data_set} ({base.terms})"))
+
+
+def fitting_batch_size(faces: int, largest: int) -> int:
+    """Return the batch size for this many training faces: a power of two that gives LEAST_STEPS steps an epoch."""
+    fitting = 1 << int(np.log2(max(1, faces / LEAST_STEPS)))
+    return min(largest, max(LEAST_BATCH, fitting))
+
+
+def divided(faces: dict[str, FaceSet], recipe: Recipe) -> tuple[FaceSet, FaceSet | None]:
+    """Return the faces for training and those for choosing the epoch, None with folds."""
+    from train.duplicates import without_copies
+
+    path = Path(recipe.data)
+    if recipe.validation == FOLDS:
+        training, validation = split_of(faces, "train", path), None
+        check_classes(training, path)
+    else:
+        training, validation = train_val_split(faces, path, recipe.validation)
+    if training.classes != recipe.classes:
+        raise DataError(
+            f"expected the classes of the run, {', '.join(recipe.classes)}, in {path}, found "
+            f"{', '.join(training.classes)}; the data set has changed"
+        )
+    if recipe.drop_duplicates:
+        others = [own for split, own in faces.items() if split != "train"] + ([validation] if validation else [])
+        training = without_copies(training, others) if others else training
+    return training, validation
