@@ -20,6 +20,8 @@ from edge.errors import EmotionError, MissingExtra, UsageError, exit_status
 
 COMMANDS = {  # name -> module with main(argv) -> exit status
     "run": "edge.run",
+    "browser": "edge.browser.command",
+    "collect": "edge.collect",
     "doctor": "edge.doctor.command",
     "report": "edge.report.command",
     "service": "edge.service.command",

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,8 +107,11 @@ class Page:
 
 
 @contextlib.contextmanager
-def open_page(url: str = "about:blank") -> Iterator[Page]:
-    """Start Chromium with a profile of its own, and yield a page that shows the address. Skip without a Chromium."""
+def open_page(url: str = "about:blank", arguments: Sequence[str] = ()) -> Iterator[Page]:
+    """Start Chromium with a profile of its own, and yield a page that shows the address. Skip without a Chromium.
+
+    `arguments` are Chromium's, in addition to ARGUMENTS.
+    """
     program = find()
     if program is None or os.name != "posix":
         pytest.skip("needs Chromium (Debian: apt-get install chromium)")
@@ -121,7 +124,7 @@ def open_page(url: str = "about:blank") -> Iterator[Page]:
         os.fdopen(from_browser, "rb") as reader,
     ):
         process = subprocess.Popen(
-            ["bash", "-c", redirect, "bash", program, *ARGUMENTS, f"--user-data-dir={profile}"],
+            ["bash", "-c", redirect, "bash", program, *ARGUMENTS, *arguments, f"--user-data-dir={profile}"],
             pass_fds=(commands, answers),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge.browser.serving import BrowserDemo
 from edge.errors import EmotionError
 from edge.picture_header import look
 from edge.reader import EmotionReader
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 PAGE = Path(__file__).with_name("page.html")
+PARTS = ("look.css", "cards.js")  # files that it shares with the browser demo
 SILENT_S = 10.0  # without any frame, the camera counts as lost
 EVENT_INTERVAL_S = 0.1  # between two states of a stream
 MAX_PICTURE = 16_000_000  # bytes of a picture that is sent to be read
@@ -66,7 +68,7 @@ class _Pages:
             "colours": colours_of(labels),
             "blur": hides_faces,
         }
-        self._page = PAGE.read_text(encoding="utf-8")
+        self._page = whole_page()
         self._policy = {"Content-Security-Policy": page_policy(self._page)}
 
     def routes(self) -> Starlette:
@@ -84,6 +86,7 @@ class _Pages:
             "/metrics": self.metrics,
         }
         routes = [Route(path, endpoint) for path, endpoint in get.items()]
+        routes += [Route(path, endpoint) for path, endpoint in BrowserDemo().pages().items()]
         return Starlette(routes=[*routes, Route("/api/read", self.read, methods=["POST"])])
 
     async def page(self, request: Request) -> Response:
@@ -189,6 +192,15 @@ class _Pages:
     def _is_live(self) -> bool:
         newest = self._hub.newest
         return newest is not None and not newest.frame.error and not self._is_silent()
+
+
+def whole_page() -> str:
+    """Return the page with its parts inside."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name in PARTS:
+        part = PAGE.with_name(name).read_text(encoding="utf-8")
+        page = page.replace(f"/* {name} */", part.replace("export ", ""))  # the page's script is no module
+    return page
 
 
 def page_policy(page: str) -> str:
