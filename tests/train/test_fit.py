@@ -21,9 +21,11 @@ from edge.errors import ModelError
 from edge.labels import EMOTIONS
 from tests.conftest import ROOT, TINY_EPOCHS, draw_data_set, tiny_arguments
 from train.__main__ import main
+from train.batches import Batches
 from train.fit import RunFolder, plateau_learning_rate, should_stop_early
 from train.recipe import Recipe, read_recipe
 from train.runs import checkpoint, load_model, read_arrays, read_history
+from train.targets import Validation
 from train.zoo import build
 
 
@@ -261,3 +263,27 @@ def test_votes_and_seeds_in_one_command_and_resumed(
     assert read_recipe(second).seed == 1
     assert read_recipe(second).soft_labels == read_recipe(first).soft_labels
     assert len(read_history(second)) == 2
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_ends_at_once_and_keeps_its_best_model(
+    drawn_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Give infinite pixels in the second epoch, and a validation accuracy of 0 in the first, which is kept too."""
+    original = Batches.__getitem__
+
+    def get_item(self: Batches, index: int) -> tuple[np.ndarray, ...]:
+        inputs, targets = original(self, index)
+        return inputs * (np.inf if self.epoch else 1), targets
+
+    monkeypatch.setattr(Batches, "__getitem__", get_item)
+    zero = {"val_accuracy": 0.0, "val_recall": 0.0, "val_loss": 9.0}
+    monkeypatch.setattr(Validation, "measure", lambda self, probabilities: zero)
+    options = "--ema 0 --mix 0 --epochs 3 --head-epochs 0 --learning-rate 0.02"
+    assert main([*tiny_arguments(drawn_data), *options.split(), "--out", str(tmp_path / "run")]) == 2
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "error: expected a finite loss, found none in epoch 2: training diverged at --learning-rate 0.02" in error
+    assert f"the best epoch so far is in {tmp_path / 'run' / 'model.keras'}" in error
+    assert len(read_history(tmp_path / "run")) == 1
+    weights = load_model(tmp_path / "run" / "model.keras").get_weights()
+    assert all(np.isfinite(array).all() for array in weights)
