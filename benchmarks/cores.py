@@ -81,7 +81,7 @@ def benchmark(options: Options) -> int:
     rows = [(str(faces), *row) for faces in GRIDS for row in _measure_faces(options, tile(clip, faces))]
     print(markdown([Table(["faces", "cores", "frames a second", "times the first"], rows)]), flush=True)
     if any(options.workers):
-        head = ["workers", "pictures a second", "times the first", "core hours for a million"]
+        head = ["workers", "pictures a second", "times the first", "hours x workers for a million"]
         print(markdown([Table(head, _measure_pictures(options, clip))]), end="")
     return 0
 

@@ -1,0 +1,26 @@
+"""Measure what cores bring, on a few frames."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import cores
+from benchmarks.measure.clip import read_clip
+from edge.detector import open_detector
+
+
+@pytest.mark.parametrize("faces", list(cores.GRIDS))
+def test_a_tiled_picture_has_so_many_faces(faces: int) -> None:
+    frames = cores.tile(read_clip("demo", 8), faces)
+    assert [frame.image.shape for frame in frames] == [(480, 640, 3)] * 8
+    assert len(open_detector("yunet").detect(frames[0].image)) == faces
+
+
+def test_each_number_of_faces_and_cores_has_a_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cores, "FRAMES", 4)
+    assert cores.main(["--rounds", "2", "--cores", "1", "2", "--workers", "0"]) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:] if line]
+    assert [(row[0].strip("| "), row[1]) for row in rows] == [(f, c) for f in ("1", "2", "4") for c in ("1", "2")]
+    assert all(float(row[2]) > 0 for row in rows)
