@@ -23,12 +23,13 @@ from edge.browser import third_party
 from edge.browser.command import main
 from edge.browser.files import policy, site_files
 from edge.classifier import Classifier
+from edge.detectors.base import shrink
 from edge.detectors.blazeface import BlazeFace
 from edge.errors import OutputError
 from edge.labels import EMOTIONS
 from edge.neutral import NeutralProfile
 from edge.opencv import cv2
-from edge.preprocess import crop, to_input
+from edge.preprocess import LARGE_FACE_RATIO, crop, to_input
 from edge.smoother import Smoother
 from edge.sources.demo import demo_images
 from edge.values import Image
@@ -152,7 +153,7 @@ def pictures() -> Iterator[Image]:
     for path in sorted((SHARED / "media" / "faces").glob("*")):
         image = cv2.imread(str(path))
         if image is not None:
-            yield image
+            yield shrink(image, 800)[0]
     portrait = cv2.imread(str(ROOT / "edge" / "assets" / "astronaut.jpg"))
     for i in range(FACES):
         cut = portrait[4 * i : 300 + 2 * i, 3 * i :]
@@ -169,11 +170,14 @@ def test_chromium_reads_what_python_reads(site: tuple[Path, str], browser: chrom
         faces = detector.detect(image)
         if faces and len(images) < FACES:
             name = f"{len(images)}.png"
-            cv2.imwrite(str(folder / name), image)
+            cv2.imwrite(str(folder / name), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
             images.append(image)
             found.append(faces)
             boxes.append((name, vars(faces[0].box)))
     assert len(images) == FACES
+    sides = [faces[0].box.width for faces in found]
+    assert min(sides) < 2 * classifier.card.face_size
+    assert max(sides) > LARGE_FACE_RATIO * classifier.card.face_size
     open_site(browser, url)
     script = READ.replace("BOXES", json.dumps(boxes)).replace("MARGIN", str(classifier.card.crop_margin))
     answers = browser.evaluate(script)
@@ -255,6 +259,37 @@ def test_a_picture_is_read_and_other_files_are_refused(site: tuple[Path, str], b
     ):
         browser.command("DOM.setFileInputFiles", nodeId=field, files=[str(ROOT / file)])
         wait_for(browser, condition)
+
+
+@pytest.mark.slow
+def test_a_camera_that_does_not_open_says_why_and_one_that_is_late_is_closed(
+    site: tuple[Path, str], browser: chromium.Page
+) -> None:
+    open_site(browser, site[1])
+    browser.evaluate("document.getElementById('start').click()")
+    wait_for(browser, "document.querySelector('.face')")
+    start = "document.getElementById('start').click(); "
+    browser.evaluate(
+        """{ const devices = navigator.mediaDevices, open = devices.getUserMedia.bind(devices);
+        globalThis.late = [];
+        devices.getUserMedia = async (wish) => {
+          const stream = await open(wish);
+          late.push(stream.getTracks()[0]);
+          await new Promise((done) => setTimeout(done, 300));
+          return stream;
+        }; }"""
+    )
+    browser.evaluate("document.getElementById('stop').click()")
+    browser.evaluate(f"{start}setTimeout(() => {{ {start} }}, 200)")
+    wait_for(browser, "late.length === 2 && document.querySelector('.face')")
+    assert browser.evaluate("late.map(({ readyState }) => readyState)") == ["ended", "live"]
+    browser.evaluate("document.getElementById('stop').click()")
+    browser.evaluate(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    )
+    browser.evaluate(start)
+    wait_for(browser, "document.getElementById('alert').textContent.startsWith('The camera is not allowed here.')")
+    assert browser.evaluate("document.getElementById('hint').textContent") == ""
 
 
 @pytest.mark.slow

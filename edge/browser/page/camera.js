@@ -18,6 +18,7 @@ export function cameraObstacle() {
 export class Camera {
   #video;
   #stream = null;
+  #attempt = 0; // counts up at each close, so that an earlier opening gives up
 
   /** @param {HTMLVideoElement} video @param {(reason: string) => void} onLost */
   constructor(video, onLost) {
@@ -25,18 +26,29 @@ export class Camera {
     this.onLost = onLost;
   }
 
-  /** Open a camera, by default the one that faces the user. Throws an Error that says what to do. @param {string} [id] */
+  /**
+   * Open a camera, by default the one that faces the user; return whether it is open, and not closed meanwhile.
+   * Throws an Error that says what to do.
+   * @param {string} [id]
+   */
   async open(id) {
     this.close();
+    const mine = this.#attempt;
     const video = id ? { ...SIZE, deviceId: { exact: id } } : { ...SIZE, facingMode: 'user' };
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+      const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+      if (mine !== this.#attempt) {
+        stop(stream);
+        return false;
+      }
+      this.#stream = stream;
+      this.#track.addEventListener('ended', () => this.onLost('The camera is gone. Start again when it is back.'));
+      this.#video.srcObject = stream;
+      await this.#video.play();
     } catch (error) {
-      throw new Error(WORDS[error.name] ?? `The camera does not open: ${error.message}.`);
+      if (mine === this.#attempt) throw new Error(WORDS[error.name] ?? `The camera does not open: ${error.message}.`);
     }
-    this.#track.addEventListener('ended', () => this.onLost('The camera is gone. Start again when it is back.'));
-    this.#video.srcObject = this.#stream;
-    await this.#video.play();
+    return mine === this.#attempt;
   }
 
   get #track() {
@@ -64,8 +76,14 @@ export class Camera {
 
   /** Close the camera, whose light goes out. */
   close() {
-    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#attempt++;
+    if (this.#stream) stop(this.#stream);
     this.#stream = null;
     this.#video.srcObject = null;
   }
+}
+
+/** Stop a camera's stream. */
+function stop(/** @type {MediaStream} */ stream) {
+  for (const track of stream.getTracks()) track.stop();
 }

@@ -51,8 +51,6 @@ async function reader() {
   } catch (error) {
     loading = null;
     throw error;
-  } finally {
-    $('hint').textContent = cameraObstacle();
   }
 }
 
@@ -70,9 +68,10 @@ async function startCamera(/** @type {string} */ id = '') {
   const mine = ++run;
   resize(picture.canvas, 0, 0);
   const loaded = await reader();
-  if (mine === run) $('hint').textContent = 'Waiting for the camera …';
-  await camera.open(id);
-  if (mine !== run) return camera.close();
+  if (mine !== run) return;
+  $('hint').textContent = 'Waiting for the camera …';
+  if (!(await camera.open(id))) return;
+  loaded.calibrator.reset(); // ids may go on with another person
   setState('camera', 'Live');
   const cameras = await camera.list();
   $('cameras').replaceChildren(...cameras.map(({ id: value, name, isOpen }) => new Option(name, value, isOpen, isOpen)));
@@ -112,6 +111,7 @@ async function readPicture(/** @type {File} */ file) {
   const mine = ++run;
   camera.close();
   const loaded = await reader();
+  if (mine !== run) return;
   const bitmap = await createImageBitmap(file).catch(() => {
     throw new Error(`Expected a picture that this browser can open, as JPEG or PNG; found ${file.name}.`);
   });
@@ -169,6 +169,7 @@ function stop(message = '') {
   setState('', 'Ready');
   document.body.classList.remove('mirrored');
   $('countdown').hidden = true;
+  $('hint').textContent = cameraObstacle();
   $('fps').textContent = $('time').textContent = '–';
   cards.show([], 'No face yet', 'Start the camera, or choose a picture.');
   draw();
@@ -188,6 +189,5 @@ $('stop').addEventListener('click', () => stop());
 window.addEventListener('resize', draw);
 window.addEventListener('pagehide', () => stop());
 $('start').disabled = cameraObstacle() !== '';
-$('hint').textContent = cameraObstacle();
 showFiles($('files'), $('total'));
 stop();
