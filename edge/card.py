@@ -23,6 +23,17 @@ MAX_LABEL = 40  # characters
 MAX_TEXT = 1000  # characters of any other text
 MAX_DEPTH = 8  # of dictionaries and lists inside each other
 TARGETS = ("votes", "labels")  # accuracies against different targets cannot be compared
+PROBABILITIES, LOGITS, SCORES = "probabilities", "logits", "scores"  # scores: each from 0 to 1, with any sum
+# Fields with few values; see edge.preprocess for `colour`, edge.backends.tensors for `input_...` and `outputs`.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "targets": TARGETS,
+    "colour": ("grey", "rgb"),  # grey: all channels are equal
+    "channels": (3, 1),
+    "input_type": ("uint8", "int8", "float32", "float16"),
+    "input_scale": ("0..255", "0..1", "-1..1", "imagenet"),
+    "input_layout": ("nhwc", "nchw"),
+    "outputs": (PROBABILITIES, LOGITS, SCORES),
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,12 @@ class ModelCard:
     face_size: int  # resolution of the training faces; see edge.preprocess.to_input
     precision: str  # float32, float16, dynamic (int8 kernels) or int8
     architecture: str
-    colour: str = "grey"  # three equal channels
+    colour: str = "grey"
+    channels: int = 3
+    input_type: str = "uint8"
+    input_scale: str = "0..255"  # of the pixels that enter the graph
+    input_layout: str = "nhwc"
+    outputs: str = PROBABILITIES
     crop_margin: float = 0.0  # of the detector's box; see edge.preprocess.crop
     macs: int | None = None  # multiply-adds of one inference
     training_data: str = ""
@@ -52,10 +68,9 @@ class ModelCard:
         self._check_numbers()
         if not isinstance(self.calibration, (dict, type(None))) or not isinstance(self.versions, dict):
             raise ModelError(f"expected a calibration and versions by name, found {self.calibration!r:.80}")
-        if self.targets not in TARGETS:
-            raise ModelError(f"expected targets {' or '.join(TARGETS)}, found {self.targets!r:.80}")
-        if self.colour != "grey":
-            raise ModelError(f"expected a model for grey faces, found colour mode {self.colour!r:.80}")
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices or isinstance(value, bool):
+                raise ModelError(f"expected {name} {' or '.join(map(str, choices))}, found {value!r:.80}")
         for name in ("precision", "architecture", "training_data", "licence", "keras_sha256", "graph_sha256"):
             if not isinstance(getattr(self, name), str):
                 raise ModelError(f"expected a text as {name}, found {getattr(self, name)!r:.80}")

@@ -24,7 +24,7 @@ class Classifier:
 
         `face` is uint8, [height, width] grey or [height, width, 3] BGR. Return float32 [labels].
         """
-        pixels = to_input(face, self.card.input_size, self.card.face_size)
+        pixels = to_input(face, self.card.input_size, self.card.face_size, self.card.colour)
         return self.backend.run(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels)
 
     def read(self, image: Image, box: Box, mirrored: bool = False) -> Probabilities:

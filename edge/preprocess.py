@@ -62,25 +62,25 @@ def to_grey(image: Image) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
 
 
-def to_face(grey: Image, face_size: int) -> Image:
-    """Reduce a grey face [height, width] to the resolution of the training faces; leave a FER-2013 picture as it is."""
-    if grey.shape == (face_size, face_size):
-        return grey
-    while min(grey.shape) >= 2 * face_size:  # halving uses every pixel
-        height, width = (side // 2 for side in grey.shape)
-        grey = cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.resize(grey, (face_size, face_size), interpolation=cv2.INTER_LINEAR)
+def to_face(face: Image, face_size: int) -> Image:
+    """Reduce a face, grey or BGR, to the resolution of the training faces; leave a FER-2013 picture as it is."""
+    if face.shape[:2] == (face_size, face_size):
+        return face
+    while min(face.shape[:2]) >= 2 * face_size:  # halving uses every pixel
+        height, width = (side // 2 for side in face.shape[:2])
+        face = cv2.resize(face[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(face, (face_size, face_size), interpolation=cv2.INTER_LINEAR)
 
 
-def to_input(face: Image, size: int, face_size: int = 48) -> Image:
-    """Return the network's input for a face: uint8 [size, size, 3], RGB with three equal channels, 0..255.
+def to_input(face: Image, size: int, face_size: int = 48, colour: str = "grey") -> Image:
+    """Return the network's input for a face: uint8 [size, size, 3], RGB, 0..255; with `grey`, of three equal channels.
 
     `face` is uint8, [height, width] grey or [height, width, 3] BGR. `face_size` is the resolution of the training
     faces in pixels.
     """
     if min(face.shape[:2]) >= LARGE_FACE_RATIO * face_size:
         face = cv2.resize(face, (2 * face_size, 2 * face_size), interpolation=cv2.INTER_LINEAR)
-    grey = to_face(to_grey(face), face_size)
+    reduced = to_face(to_grey(face) if colour == "grey" else face, face_size)
     if size != face_size:
-        grey = cv2.resize(grey, (size, size), interpolation=cv2.INTER_LINEAR)
-    return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+        reduced = cv2.resize(reduced, (size, size), interpolation=cv2.INTER_LINEAR)
+    return cv2.cvtColor(reduced, cv2.COLOR_GRAY2RGB if reduced.ndim == 2 else cv2.COLOR_BGR2RGB)

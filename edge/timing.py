@@ -29,7 +29,8 @@ def time_inference(
     network, and copying the probabilities out. `advance` reports progress: it is called once for each run of all
     models.
     """
-    inputs = [[to_input(face, item.card.input_size, item.card.face_size) for face in faces] for item in backends]
+    cards = [backend.card for backend in backends]
+    inputs = [[to_input(face, card.input_size, card.face_size, card.colour) for face in faces] for card in cards]
     for backend, pixels in zip(backends, inputs, strict=True):
         for i in range(WARM_UP_RUNS):
             backend.run(pixels[i % len(pixels)])

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fraction, positive, share, whole
+from edge.label_names import label
 from train.data import DATA, VALIDATIONS
-from train.layouts.names import label
 from train.recipe import ARCHITECTURES, AUTO, FOUND, Recipe
 
 SEED = whole(0, 2**32 - 1)

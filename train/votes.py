@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError
+from edge.label_names import SYNONYMS
 from edge.labels import EMOTIONS
 from edge.values import Floats
-from train.layouts.names import SYNONYMS
 
 NO_FACE = "NF"
 OTHER_CHOICES = ("contempt", "unknown", NO_FACE)  # what annotators can choose in place of one of EMOTIONS

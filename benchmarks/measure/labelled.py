@@ -13,10 +13,10 @@ import numpy.typing as npt
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError
+from edge.label_names import SYNONYMS
 from edge.labels import EMOTIONS
 from edge.picture import read_picture
 from edge.values import Face, Image, Probabilities
-from train.layouts.names import SYNONYMS
 from train.predict import label_indices
 from train.progress import Advance, no_progress
 

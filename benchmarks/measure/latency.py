@@ -38,9 +38,10 @@ def input_files(models: Sequence[Candidate], faces: Sequence[Image]) -> Iterator
         paths = []
         for model in models:
             card = model.backend.card
-            path = Path(folder) / f"{card.input_size}-{card.face_size}.npy"
+            path = Path(folder) / f"{card.input_size}-{card.face_size}-{card.colour}.npy"
             if not path.exists():
-                np.save(path, np.stack([to_input(face, card.input_size, card.face_size) for face in faces]))
+                inputs = [to_input(face, card.input_size, card.face_size, card.colour) for face in faces]
+                np.save(path, np.stack(inputs))
             paths.append(path)
         yield paths
 

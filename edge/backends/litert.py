@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.backends.base import check_graph
+from edge.backends.tensors import Signature, Tensor, Tensors, check_signature
 from edge.errors import ModelError
 from edge.model_file import ModelFile
 from edge.quiet import quiet
@@ -54,6 +54,13 @@ def open_interpreter(graph: bytes, path: Path, threads: int) -> tuple[str, Any]:
     return name, interpreter
 
 
+def _signature(interpreter: Any) -> Signature:
+    def described(details: list[dict[str, Any]]) -> tuple[Tensor, ...]:
+        return tuple(Tensor.of(item["shape"], np.dtype(item["dtype"]).name) for item in details)
+
+    return Signature(described(interpreter.get_input_details()), described(interpreter.get_output_details()))
+
+
 class LiteRT:
     """Hold one interpreter with allocated tensors."""
 
@@ -64,10 +71,15 @@ class LiteRT:
         self.invoke = self._interpreter.invoke
         inputs = self._interpreter.get_input_details()[0]
         outputs = self._interpreter.get_output_details()[0]
-        check_graph(model, inputs["shape"], inputs["dtype"], outputs["shape"])
+        check_signature(model.card, _signature(self._interpreter), str(model.path))
+        self._tensors = Tensors(model.card, inputs["quantization"])
         self._input_index = inputs["index"]
         self._output_index = outputs["index"]
         self._scale, self._zero_point = outputs["quantization"]
+
+    @staticmethod
+    def signature(graph: bytes, path: Path) -> Signature:
+        return _signature(open_interpreter(graph, path, 1)[1])
 
     def another(self) -> LiteRT:
         return LiteRT(self._model, threads=1)
@@ -77,9 +89,9 @@ class LiteRT:
 
         This is the only place where a quantized output is dequantized.
         """
-        self._interpreter.set_tensor(self._input_index, pixels[None])
+        self._interpreter.set_tensor(self._input_index, self._tensors.input(pixels))
         self.invoke()
-        values = self._interpreter.get_tensor(self._output_index)[0]
+        values = self._interpreter.get_tensor(self._output_index)
         if self._scale:
-            return (values.astype(np.float32) - self._zero_point) * np.float32(self._scale)
-        return np.asarray(values, dtype=np.float32)
+            values = (values.astype(np.float32) - self._zero_point) * np.float32(self._scale)
+        return self._tensors.probabilities(values)

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import Any
 
-from edge.backends.base import check_graph
+from edge.backends.tensors import Signature, Tensor, Tensors, check_signature
 from edge.errors import MissingExtra, ModelError
 from edge.model_file import ModelFile
 from edge.values import Image, Probabilities
+
+TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16"}  # tensor(uint8) and others are called as in numpy
+
+
+def _session(graph: bytes, path: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtra("onnxruntime", "onnx") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"expected an ONNX model, cannot load {path}: {reason}") from error
+
+
+def _signature(session: Any) -> Signature:
+    def described(items: list[Any]) -> tuple[Tensor, ...]:
+        names = [TYPES.get(item.type, item.type.removeprefix("tensor(").removesuffix(")")) for item in items]
+        return tuple(Tensor.of(item.shape, name) for item, name in zip(items, names, strict=True))
+
+    return Signature(described(session.get_inputs()), described(session.get_outputs()))
 
 
 class OnnxRuntime:
@@ -16,31 +43,20 @@ class OnnxRuntime:
     name = "onnxruntime"
 
     def __init__(self, model: ModelFile, threads: int) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtra("onnxruntime", "onnx") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
-        try:
-            self._session = onnxruntime.InferenceSession(model.graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            reason = str(error).partition("\n")[0]
-            raise ModelError(f"expected an ONNX model, cannot load {model.path}: {reason}") from error
+        self._session = _session(model.graph, model.path, threads)
         self.card = model.card
-        inputs = self._session.get_inputs()[0]
-        outputs = self._session.get_outputs()[0]
-        input_type = np.uint8 if inputs.type == "tensor(uint8)" else inputs.type
-        check_graph(model, inputs.shape, input_type, outputs.shape)
-        self._input_name = inputs.name
+        check_signature(model.card, _signature(self._session), str(model.path))
+        self._tensors = Tensors(model.card)
+        self._input_name = self._session.get_inputs()[0].name
         self.invoke = self._session.run
+
+    @staticmethod
+    def signature(graph: bytes, path: Path) -> Signature:
+        return _signature(_session(graph, path, 1))
 
     def another(self) -> OnnxRuntime:
         return self  # threads may share a session
 
     def run(self, pixels: Image) -> Probabilities:
         """Return float32 [labels] for uint8 [size, size, 3] RGB."""
-        values = self.invoke(None, {self._input_name: pixels[None]})[0][0]
-        return np.asarray(values, dtype=np.float32)
+        return self._tensors.probabilities(self.invoke(None, {self._input_name: self._tensors.input(pixels)})[0])

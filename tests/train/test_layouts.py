@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
+from edge.label_names import known_label
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
-from tests.conftest import drawn_face, shared
+from tests.conftest import ROOT, drawn_face, shared
 from train.data import load
 from train.layouts import archive
-from train.layouts.names import known_label, split_name
+from train.layouts.names import split_name
 from train.layouts.numbers import CSV_LABELS, recognize
+from train.options import parse_labels
 from train.provenance import data_set
 
 Write = Callable[[str, str], None]  # the file, below the data set; the emotion that its face shows
@@ -38,50 +40,40 @@ def write(tmp_path: Path) -> Write:
     return write_face
 
 
-# The name in docs/training.md; pictures with the emotion that each must be read as; the number of faces by split.
+# The name in docs/training.md; pictures and the emotion that each must be read as; the number of faces by split.
 PUBLIC = {
     "FER-2013, folders": (
-        {f"{part}/{name}/Training_{i}.jpg": name for i, name in enumerate(EMOTIONS) for part in ("train",)}
-        | {f"test/{name}/PublicTest_{i}.jpg": name for i, name in enumerate(EMOTIONS)},
-        {"train": 7, "public": 7},
+        {
+            "train/angry/Training_3908.jpg": "angry",
+            "test/sad/PublicTest_1.jpg": "sad",
+            "test/fear/PrivateTest_2.jpg": "fear",
+        },
+        {"train": 1, "public": 1, "private": 1},
     ),
     "FER-2013, images/validation": (
         {"images/train/angry/0.jpg": "angry", "images/validation/happy/10.jpg": "happy"},
         {"train": 1, "public": 1},
     ),
     "AffectNet, folders by name": (
-        {
-            "train/Anger/a.png": "angry",
-            "train/Contempt/c.png": "contempt",
-            "test/surprise/s.png": "surprise",
-            "train/neutral/n.png": "neutral",
-        },
-        {"train": 3, "test": 1},
+        {"train/Anger/a.png": "angry", "train/Contempt/c.png": "contempt", "test/surprise/s.png": "surprise"},
+        {"train": 2, "test": 1},
+    ),
+    "AffectNet, numbered folders": ({"train/0/a.jpg": "neutral", "val/7/b.jpg": "contempt"}, {"train": 1, "public": 1}),
+    "RAF-DB, numbered folders": (
+        {"DATASET/train/1/train_1_aligned.jpg": "surprise", "DATASET/test/7/test_2_aligned.jpg": "neutral"},
+        {"train": 1, "test": 1},
     ),
     "KDEF": (
-        {
-            "KDEF/AF01/AF01ANS.JPG": "angry",
-            "KDEF/AF01/AF01AFHL.JPG": "fear",
-            "KDEF/BM35/BM35NES.JPG": "neutral",
-            "KDEF/BM35/BM35SUFR.JPG": "surprise",
-        },
-        {"train": 4},
+        {"KDEF/AF01/AF01ANS.JPG": "angry", "KDEF/AF01/AF01AFHL.JPG": "fear", "KDEF/BM35/BM35SUFR.JPG": "surprise"},
+        {"train": 3},
     ),
     "JAFFE": (
         {"jaffe/KA.AN1.39.tiff": "angry", "jaffe/KA.FE1.45.tiff": "fear", "jaffe/YM.NE2.50.tiff": "neutral"},
         {"train": 3},
     ),
     "CK+48, folders": (
-        {
-            "CK+48/anger/S010_004_00000017.png": "angry",
-            "CK+48/contempt/S138_008_00000007.png": "contempt",
-            "CK+48/sadness/S011_002_00000016.png": "sad",
-        },
-        {"train": 3},
-    ),
-    "OAHEGA, muxspace": (
-        {"dataset/Ahegao/a.png": "contempt", "dataset/Happy/b.png": "happy", "dataset/Sad/c.png": "sad"},
-        {"train": 3},
+        {"CK+48/anger/S010_004_00000017.png": "angry", "CK+48/contempt/S138_008_00000007.png": "contempt"},
+        {"train": 2},
     ),
     "folders by person": (
         {"S01/happy/1.ppm": "happy", "S01/sad/2.GIF": "sad", "S02/fearful/3.jfif": "fear"},
@@ -92,6 +84,11 @@ PUBLIC = {
         {"train": 1, "test": 1},
     ),
 }
+LABELS = {
+    "AffectNet, numbered folders": "neutral,happy,sad,surprise,fear,disgust,angry,contempt",
+    "RAF-DB, numbered folders": "surprise,fear,disgust,happy,sad,angry,neutral",
+}
+ELSEWHERE = {"CK+", "FER-2013, table", "FER-2013, numbered folders"}  # tested below
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -99,12 +96,38 @@ def test_public_data_sets_are_read_as_they_come(name: str, tmp_path: Path, write
     pictures, counts = PUBLIC[name]
     for file, emotion in pictures.items():
         write(file, emotion)
-    faces = load(tmp_path / "data", strict=True)
+    labels = parse_labels(LABELS[name]) if name in LABELS else ()
+    faces = load(tmp_path / "data", strict=True, labels=labels)
     assert {split: len(own) for split, own in faces.items()} == counts
     read = {
         file: own.classes[label] for own in faces.values() for file, label in zip(own.names, own.labels, strict=True)
     }
-    assert read == {Path(file).name: "ahegao" if "Ahegao" in file else emotion for file, emotion in pictures.items()}
+    assert read == {Path(file).name: emotion for file, emotion in pictures.items()}
+
+
+def test_the_documented_data_sets_are_those_that_are_tested() -> None:
+    table = (
+        (ROOT / "docs" / "training.md").read_text(encoding="utf-8").split("| --- | --- | --- |\n")[1].split("\n\n")[0]
+    )
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines()]
+    assert {row[1] for row in rows} == {*PUBLIC, *ELSEWHERE}
+    for name, labels in LABELS.items():
+        assert f"`--labels {labels}`" in next(row[3] for row in rows if row[1] == name)
+
+
+def test_numbered_folders_of_fer_2013_need_no_labels(
+    tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Write 3% of Training in fer2013.csv's order."""
+    for number, emotion in enumerate(CSV_LABELS):
+        write(f"fer/train/{number}/0.png", emotion)
+        folder = tmp_path / "data" / "fer" / "train" / str(number)
+        for i in range(1, round(0.03 * TRAINING[emotion])):
+            (folder / f"{i}.png").hardlink_to(folder / "0.png")
+    faces = load(tmp_path)["train"]
+    for label, name in enumerate(faces.classes):
+        assert (faces.images[faces.labels == label] == drawn_face(EMOTIONS.index(name), 0)).all()
+    assert "6 neutral (by the counts of FER-2013)" in capsys.readouterr().err
 
 
 def test_ck_plus_by_the_labels_of_its_frames(tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]) -> None:

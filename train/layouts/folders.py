@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from edge.errors import SourceError
+from edge.label_names import known_label, label, misspelled, plain_name
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.picture import decode_picture, read_bytes
@@ -17,7 +18,7 @@ from edge.preprocess import to_face
 from edge.sources.pictures import PICTURE_SUFFIXES
 from train.layouts.base import FACE_SIZE, USAGE, Damaged, Item, Note, PassedOver, Request, Row
 from train.layouts.file_names import coded_label, frame_labels
-from train.layouts.names import known_label, label, misspelled, plain_name, split_name
+from train.layouts.names import split_name
 from train.layouts.numbers import name_numbers
 
 SUFFIXES = PICTURE_SUFFIXES | {".gif"}

@@ -17,8 +17,9 @@ from typing import IO
 import numpy as np
 
 from edge.errors import DataError
+from edge.label_names import known_label, label
 from train.layouts.base import FACE_SIZE, USAGE, Damaged, Item, Note, PassedOver, Request, Row
-from train.layouts.names import known_label, label, split_name
+from train.layouts.names import split_name
 from train.layouts.numbers import CSV_LABELS, name_numbers
 
 LABEL_COLUMNS = ("emotion", "emotions", "label", "labels", "class", "expression", "target")
