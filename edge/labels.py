@@ -1,7 +1,7 @@
 """Define the seven emotions, in the one order that the whole project uses.
 
 The order is alphabetical, as in Keras and in Kaggle's class folders. It differs from the original fer2013.csv (see
-`train.data.CSV_LABELS`), and it is stored in every exported model file.
+`train.layouts.numbers.CSV_LABELS`), and it is stored in every exported model file.
 """
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")

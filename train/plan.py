@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,9 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], changed: tuple[str, ...
     if not recipe.weights.endswith(".keras"):
         return recipe
     base = recipe_of(Path(recipe.weights))
-    network = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in changed}
+    network: dict[str, Any] = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in changed}
+    if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(changed):
+        network["head_epochs"] = recipe.epochs  # few faces teach a last layer, and would spoil the others
     base = base or Recipe(data="")  # see train.recipe.describe_training
     return replace(recipe, **network, start=(*base.start, f"{base.data_set} ({base.terms})"))
 

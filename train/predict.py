@@ -13,6 +13,7 @@ from edge.backends.base import Backend
 from edge.card import ModelCard
 from edge.classifier import Classifier
 from edge.errors import ModelError
+from edge.label_names import CONTEMPT
 from edge.labels import EMOTIONS
 from edge.preprocess import to_input
 from edge.values import Floats, Image, Probabilities
@@ -67,15 +68,31 @@ def predict_backend(
 ) -> Probabilities:
     """Return the probabilities [n, classes] of an exported model for faces uint8 [n, 48, 48], one by one.
 
-    Raises ModelError if it has other classes.
+    Raises ModelError if it has other classes; see check_labels.
     """
-    indices = label_indices(backend.card, classes)
+    check_labels(backend.card, classes)
     classifier = Classifier(backend)
     rows = []
     for image in images:
         rows.append(classifier.read_face(image))
         advance()
-    return np.stack(rows)[:, indices]
+    return by_class(np.stack(rows), backend.card, classes)
+
+
+def check_labels(card: ModelCard, classes: Sequence[str] = EMOTIONS) -> None:
+    """Raise ModelError unless a model can be judged on these classes: it may lack some, or know contempt as well."""
+    others = set(card.labels) - set(classes) - {CONTEMPT}
+    if others or len(set(card.labels) & set(classes)) < 2:
+        raise ModelError(f"expected a model of {', '.join(classes)}, found one of {', '.join(card.labels)}")
+
+
+def by_class(probabilities: Probabilities, card: ModelCard, classes: Sequence[str] = EMOTIONS) -> Probabilities:
+    """Return probabilities [..., labels] as [..., classes]: 0 for a class that the model lacks, others left out."""
+    rows = np.zeros((*probabilities.shape[:-1], len(classes)), dtype=np.float32)
+    for i, name in enumerate(classes):
+        if name in card.labels:
+            rows[..., i] = probabilities[..., card.labels.index(name)]
+    return rows
 
 
 def label_indices(card: ModelCard, classes: Sequence[str] = EMOTIONS) -> list[int]:

@@ -10,8 +10,9 @@ import pytest
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from tests.conftest import shared
+from train.data import load
 from train.evaluation import evaluate_on_votes
-from train.votes import CHOICES, Votes, read_votes, votes_on
+from train.votes import CHOICES, Votes, read_votes, votes_of, votes_on
 
 HEADER = "name,usage,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 SEVEN = "name,neutral,happy,surprise,sad,angry,disgust,fear\n"
@@ -64,6 +65,29 @@ def test_the_votes_of_fer_plus() -> None:
     votes = votes_on(public, shared("data/ferplus.csv"))
     assert len(table) == 32_138
     assert (len(public), int(votes.clear().sum()), int(votes.no_face().sum())) == (3579, 3172, 1)
+
+
+def test_fer_plus_own_file_fits_the_rows_of_fer_2013(tmp_path: Path) -> None:
+    """Match by row, not by the name of its picture, which leaves rows without a face out of its count."""
+    own = tmp_path / "fer2013new.csv"
+    rows = ["Training,fer0000000.png,0,9,0,1,0,0,0,0,0,0", "Training,,0,0,0,0,0,0,0,0,0,10"]
+    rows += ["PublicTest,fer0000001.png,0,0,0,10,0,0,0,0,0,0"]
+    own.write_text("Usage,Image name," + HEADER.split(",", 2)[2] + "\n".join(rows))
+    table = tmp_path / "fer2013.csv"
+    pixels = " ".join(["7"] * 48 * 48)
+    table.write_text(f"emotion,pixels,Usage\n3,{pixels},Training\n3,{pixels},Training\n4,{pixels},PublicTest\n")
+    faces = load(table)
+    assert votes_on(faces["train"].names, own).counts.tolist() == [counts(happy=9, sad=1), counts(NF=10)]
+    assert votes_on(faces["public"].names, own).counts.tolist() == [counts(sad=10)]
+
+
+def test_votes_that_contradict_the_labels_are_refused(tmp_path: Path) -> None:
+    names = [str(i) for i in range(200)]
+    (tmp_path / "votes.csv").write_text(SEVEN + "".join(f"{name},0,10,0,0,0,0,0\n" for name in names))
+    happy, sad = (np.full(200, EMOTIONS.index(emotion)) for emotion in ("happy", "sad"))
+    assert votes_of(names, happy, tmp_path / "votes.csv").clear().all()
+    with pytest.raises(DataError, match="agree with 0% of their labels"):
+        votes_of(names, sad, tmp_path / "votes.csv")
 
 
 @pytest.mark.parametrize(
