@@ -241,11 +241,13 @@ def test_float32_is_the_base_of_the_summary(tmp_path: Path, capsys: pytest.Captu
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_network_of_the_zoo_meets_the_limits_in_every_form(arch: str, drawn_data: Path, tmp_path: Path) -> None:
+    """Export the default network as TFLite and ONNX, the others as TFLite alone, which takes half as long."""
+    default = arch == "mobilenet_v2"
     faces = load(drawn_data)["train"].take(np.arange(0, 224, 4))
     model = _trained(arch, faces)
     folded = folded_model(model)
     reference = predict_keras(model, faces.images)
-    for module in (tflite, onnx):
+    for module in (tflite, onnx) if default else (tflite,):
         errors = bias_correction.mean_errors(folded, faces, module.FORMAT.kernel_limit)
         ranges = module.FORMAT.measure_ranges(bias_correction.corrected_model(folded, errors), faces)
         calibration = Calibration("", calibrate.describe(faces), errors, ranges)
@@ -255,9 +257,9 @@ def test_every_network_of_the_zoo_meets_the_limits_in_every_form(arch: str, draw
             content = module.convert(folded, precision, calibration if precision in exporter.QUANTIZED else None)
             module.FORMAT.write(path, content, card)
             verify.compare(faces, reference, predict(path, faces.images)).check(precision, path)
-    for name, constants in (("float32.tflite", tflite_constants), ("float32.onnx", onnx_constants)):
-        assert computed_constants(constants(tmp_path / name), folded) == []
-    if arch == "mobilenet_v2":
+    assert computed_constants(tflite_constants(tmp_path / "float32.tflite"), folded) == []
+    if default:
+        assert computed_constants(onnx_constants(tmp_path / "float32.onnx"), folded) == []
         sizes = {"float32.tflite": 9.0e6, "float16.tflite": 4.6e6, "int8.tflite": 2.8e6, "float32.onnx": 9.0e6}
         assert all((tmp_path / name).stat().st_size < limit for name, limit in sizes.items())
 
