@@ -37,7 +37,7 @@ from edge.files import check_writable, write_json
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.metrics import wilson
-from train.predict import label_indices
+from train.predict import check_labels
 from train.progress import progress
 
 
@@ -135,7 +135,7 @@ def end_to_end(options: Options) -> int:
 
 def _open_classifier(path: Path) -> Classifier:
     classifier = Classifier(open_backend(path))
-    label_indices(classifier.card)  # a model of other labels fails before the long work
+    check_labels(classifier.card)  # a model of other labels fails before the long work
     return classifier
 
 

@@ -25,6 +25,7 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def __init__(self, prog: str, description: str | None) -> None:
         super().__init__(prog=prog, description=description, formatter_class=HelpFormatter)
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # -1..1 is a value, as in Python 3.14, not an option
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {printable(redacted(message))}; see {self.prog} --help\n")

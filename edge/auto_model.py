@@ -34,7 +34,7 @@ def open_model(path: Path, threads: int) -> OpenModel:
     """Open a model file or, for `auto` or a folder, the fastest file. Raises ModelError, MissingExtra or UsageError."""
     if path == AUTO:
         return open_fastest(SHIPPED.parent, threads)
-    if path.is_dir():
+    if path.is_dir() and not (path / "saved_model.pb").is_file():
         return open_fastest(path, threads)
     return OpenModel(path, open_backend(path, threads))
 

@@ -57,9 +57,11 @@ def read_model_file(path: Path) -> ModelFile:
     except ModelError:
         raise
     except Exception as error:  # zipfile alone raises ten kinds for what others wrote
-        reason = printable(str(error) or type(error).__name__).partition("\n")[0]
+        found = "it has none" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        reason = printable(found).partition("\n")[0]
         raise ModelError(
-            f"expected a model with a card inside, cannot read one in {path} ({reason}); make it with export"
+            f"expected a model with a card inside, cannot read one in {path} ({reason}); make it with export, or give "
+            f"a model of another tool its card: edge-emotion adopt {path} --labels ... -o OUT{path.suffix}"
         ) from error
     card = ModelCard.from_json(text, path)
     if not card.graph_sha256:
@@ -77,6 +79,25 @@ def read_model_bytes(path: Path) -> bytes:
         return read_bounded(path, MAX_FILE)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the model {path}: {error}; check the path") from error
+
+
+def bare_graph(path: Path, content: bytes) -> bytes:
+    """Return the graph of a file of another tool. Raises ModelError if the file has a card of its own already."""
+    split, bare = (_split_onnx, _without_properties) if path.suffix == ".onnx" else (_split_tflite, _without_archive)
+    try:
+        split(content)
+    except Exception:  # zipfile alone raises ten kinds for what others wrote
+        try:
+            graph = bare(content)
+        except ValueError as error:
+            raise ModelError(f"expected a model, cannot read {path}: {error}; export it again") from error
+        return graph if isinstance(graph, bytes) else graph[0]
+    raise ModelError(f"expected a model of another tool, found one with a card: {path}; run it as it is")
+
+
+def file_bytes(path: Path, graph: bytes, card: ModelCard) -> bytes:
+    """Return a file of the format that `path` names, with a graph and its card."""
+    return onnx_bytes(graph, card) if path.suffix == ".onnx" else tflite_bytes(graph, card)
 
 
 @functools.cache  # once a file

@@ -17,7 +17,7 @@ from edge.label_names import SYNONYMS
 from edge.labels import EMOTIONS
 from edge.picture import read_picture
 from edge.values import Face, Image, Probabilities
-from train.predict import label_indices
+from train.predict import by_class
 from train.progress import Advance, no_progress
 
 PERSON = r"^([A-Z]{2})\.[A-Z]{2}\d"  # JAFFE: KA.AN1.39.tiff is a picture of KA
@@ -72,12 +72,11 @@ def _largest(detector: Detector, path: Path) -> tuple[Image, Face] | None:
 
 def read_faces(classifier: Classifier, faces: Sequence[tuple[Image, Face] | None]) -> Probabilities:
     """Return probabilities [n, 7] in the order of EMOTIONS; a missed face has zeros, so that it counts as wrong."""
-    order = label_indices(classifier.card)
     rows = np.zeros((len(faces), len(EMOTIONS)), dtype=np.float32)
     for i, item in enumerate(faces):
         if item is not None:
             image, face = item
-            rows[i] = classifier.read_both_ways(image, face.box)[order]
+            rows[i] = by_class(classifier.read_both_ways(image, face.box), classifier.card)
     return rows
 
 

@@ -28,7 +28,7 @@ from edge.preprocess import crop
 from edge.sources.demo import demo_images
 from edge.values import Image
 from train.data import DATA
-from train.predict import label_indices
+from train.predict import check_labels
 from train.progress import Advance
 from train.runs import newest_run
 
@@ -60,7 +60,7 @@ def open_inputs(options: Options) -> Inputs:
     faces = load_faces(data) if data else None
     if faces:
         for candidate in candidates:
-            label_indices(candidate.backend.card)
+            check_labels(candidate.backend.card)
     clip = read_clip(options.source, options.frames)
     detectors = open_detectors(options.detector_model, options.detectors)
     return Inputs(candidates, detectors, clip, faces, peer)

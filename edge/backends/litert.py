@@ -58,7 +58,17 @@ def _signature(interpreter: Any) -> Signature:
     def described(details: list[dict[str, Any]]) -> tuple[Tensor, ...]:
         return tuple(Tensor.of(item["shape"], np.dtype(item["dtype"]).name) for item in details)
 
-    return Signature(described(interpreter.get_input_details()), described(interpreter.get_output_details()))
+    inputs = described(interpreter.get_input_details())
+    return Signature(inputs, described(interpreter.get_output_details()), _precision(interpreter))
+
+
+def _precision(interpreter: Any) -> str:
+    """Tell the precision from the tensors: biases of 32 bits mean integer activations, int8 alone kernels of int8."""
+    tensors = interpreter.get_tensor_details()
+    types = {np.dtype(item["dtype"]).name for item in tensors}
+    if any(item["dtype"] == np.int32 and len(item["quantization_parameters"]["scales"]) for item in tensors):
+        return "int8"
+    return "dynamic" if "int8" in types else "float16" if "float16" in types else "float32"
 
 
 class LiteRT:

@@ -29,12 +29,19 @@ def _session(graph: bytes, path: Path, threads: int) -> Any:
         raise ModelError(f"expected an ONNX model, cannot load {path}: {reason}") from error
 
 
-def _signature(session: Any) -> Signature:
+def _precision(graph: bytes) -> str:
+    """Tell the precision from the names of the operators, which a file holds as text."""
+    if b"ConvInteger" in graph or b"DynamicQuantizeLinear" in graph:
+        return "dynamic"
+    return "int8" if b"DequantizeLinear" in graph or b"QLinearConv" in graph else "float32"
+
+
+def _signature(session: Any, precision: str) -> Signature:
     def described(items: list[Any]) -> tuple[Tensor, ...]:
         names = [TYPES.get(item.type, item.type.removeprefix("tensor(").removesuffix(")")) for item in items]
         return tuple(Tensor.of(item.shape, name) for item, name in zip(items, names, strict=True))
 
-    return Signature(described(session.get_inputs()), described(session.get_outputs()))
+    return Signature(described(session.get_inputs()), described(session.get_outputs()), precision)
 
 
 class OnnxRuntime:
@@ -45,14 +52,14 @@ class OnnxRuntime:
     def __init__(self, model: ModelFile, threads: int) -> None:
         self._session = _session(model.graph, model.path, threads)
         self.card = model.card
-        check_signature(model.card, _signature(self._session), str(model.path))
+        check_signature(model.card, _signature(self._session, model.card.precision), str(model.path))
         self._tensors = Tensors(model.card)
         self._input_name = self._session.get_inputs()[0].name
         self.invoke = self._session.run
 
     @staticmethod
     def signature(graph: bytes, path: Path) -> Signature:
-        return _signature(_session(graph, path, 1))
+        return _signature(_session(graph, path, 1), _precision(graph))
 
     def another(self) -> OnnxRuntime:
         return self  # threads may share a session

@@ -6,7 +6,7 @@ the graph, take one grey channel, or have the channels first. A pixel has 256 va
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,15 @@ from edge.card import LOGITS, PROBABILITIES, SCORES, ModelCard
 from edge.errors import ModelError
 from edge.values import Floats, Image, Probabilities
 
+IMAGENET = "imagenet"
 # What is subtracted from a pixel of 0..255, and what it is divided by then, for each scale of a card.
 SCALES: dict[str, tuple[Any, Any]] = {
     "0..1": (0.0, 255.0),
     "-1..1": (127.5, 127.5),
     "0..255": (0.0, 1.0),
-    "imagenet": (np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])),  # of torchvision's models
+    IMAGENET: (np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])),  # of torchvision's models
 }
+LISTED = 2  # inputs or outputs that a message describes
 SUM_TOLERANCE = 0.05  # of probabilities that are quantized
 
 
@@ -43,19 +45,25 @@ class Tensor:
         return f"[{','.join('?' if side < 0 else str(side) for side in self.shape)}] {self.type}"
 
 
+def _listed(kind: str, tensors: Sequence[Tensor]) -> str:
+    first = " and ".join(f"{kind} {tensor}" for tensor in tensors[:LISTED])
+    return first + (f" and {len(tensors) - LISTED} more" if len(tensors) > LISTED else "")
+
+
 @dataclass(frozen=True)
 class Signature:
     """Describe the inputs and outputs of a graph."""
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    precision: str  # for the card; see edge.card
 
     def __str__(self) -> str:
         if len(self.outputs) == 1 and (count := self.output_count):
             answers = f"{count} outputs"
         else:
-            answers = " and ".join(f"output {tensor}" for tensor in self.outputs)
-        return f"{' and '.join(f'input {tensor}' for tensor in self.inputs)}, {answers}"
+            answers = _listed("output", self.outputs)
+        return f"{_listed('input', self.inputs)}, {answers}"
 
     @property
     def output_count(self) -> int:
