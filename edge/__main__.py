@@ -20,6 +20,7 @@ from edge.errors import EmotionError, MissingExtra, UsageError, exit_status
 
 COMMANDS = {  # name -> module with main(argv) -> exit status
     "run": "edge.run",
+    "adopt": "edge.adopt",
     "browser": "edge.browser.command",
     "collect": "edge.collect",
     "doctor": "edge.doctor.command",
