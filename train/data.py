@@ -64,9 +64,9 @@ class FaceSet:
         """Return the same faces with labels into these classes. Raises DataError for faces of any other class."""
         there = [name for name, count in zip(self.classes, self.counts(), strict=True) if count]
         if others := [name for name in there if name not in classes]:
+            hint = "" if len(others) == len(there) else f"; leave them out with --ignore {','.join(others)}"
             raise DataError(
-                f"expected faces of the classes {', '.join(classes)}, found also {', '.join(others)}; leave them out "
-                f"with --ignore {','.join(others)}"
+                f"expected faces of the classes {', '.join(classes)} in {self.split}, found {', '.join(others)}{hint}"
             )
         indices = np.array([classes.index(name) if name in there else -1 for name in self.classes], dtype=np.int64)
         return replace(self, labels=indices[self.labels], classes=tuple(classes))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from benchmarks.codec import from_json
 from benchmarks.measure.models import Candidate
 from benchmarks.results import Dataset, QuantizationChange, RecallChange, Scores
+from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import FaceSet, evaluation_split, load, seen_in
@@ -48,6 +49,12 @@ def load_faces(path: Path) -> Faces:
     """Load the faces to report on; see train.data.evaluation_split. Raises DataError, or MissingExtra."""
     require("sklearn", "scikit-learn (for accuracy)", "report")
     train, evaluation = evaluation_split(load(path, ("train", "public")), path)
+    evaluation = evaluation.of_classes(EMOTIONS)
+    if missing := [name for name, count in zip(EMOTIONS, evaluation.counts(), strict=True) if not count]:
+        raise DataError(
+            f"expected all seven emotions in the split '{evaluation.split}' of {path}, found no {', '.join(missing)}; "
+            "python -m train.evaluate takes any classes"
+        )
     return Faces(evaluation, seen_in(evaluation, train), path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import json
 import os
@@ -20,11 +21,12 @@ import pytest
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
 from tests.conftest import ROOT, TINY_EPOCHS, draw_data_set, tiny_arguments
+from train import fit
 from train.__main__ import main
 from train.batches import Batches
 from train.fit import RunFolder, plateau_learning_rate, should_stop_early
 from train.recipe import Recipe, read_recipe
-from train.runs import checkpoint, load_model, read_arrays, read_history
+from train.runs import checkpoint, load_model, read_arrays, read_history, write_arrays
 from train.targets import Validation
 from train.zoo import build
 
@@ -44,21 +46,30 @@ def test_a_run_leaves_a_complete_folder(tiny_run: Path) -> None:
     assert metrics["accuracy"] == pytest.approx(max(averages), abs=1e-6)
 
 
-@pytest.mark.parametrize("epochs_done", [1, 2], ids=["amid the head", "after it"])
+@pytest.mark.parametrize(
+    ("epochs_done", "full_disk"), [(1, False), (2, True)], ids=["amid the head", "after it, by a full disk"]
+)
 def test_an_interrupted_run_resumes_exactly(
     tiny_run: Path,
     drawn_data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     epochs_done: int,
+    full_disk: bool,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Expect a run that was cut after some epochs and resumed to end with the weights of an uncut one."""
     cut = tmp_path / "cut"
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "on_epoch_begin", _interrupt_at(epochs_done))
-        assert main([*tiny_arguments(drawn_data), "--out", str(cut)]) == 130
-    assert f"after {epochs_done} epochs; continue with: python -m train --resume" in capfd.readouterr().err
+        if full_disk:
+            patch.setattr(fit, "write_arrays", _fill_disk_at(epochs_done))
+        else:
+            patch.setattr(RunFolder, "on_epoch_begin", _interrupt_at(epochs_done))
+        assert main([*tiny_arguments(drawn_data), "--out", str(cut)]) == (2 if full_disk else 130)
+    error = capfd.readouterr().err
+    assert (
+        "No space left" if full_disk else f"after {epochs_done} epochs; continue with: python -m train --r"
+    ) in error
     assert not (cut / "metrics.json").exists()
     assert len(read_history(cut)) == epochs_done
     assert main(["--resume", "--out", str(cut)]) == 0
@@ -179,6 +190,15 @@ def test_patience_stops_a_run(drawn_data: Path, tmp_path: Path) -> None:
     assert int(np.argmax(values)) == len(values) - 3
     assert main(["--resume", "--out", str(tmp_path)]) == 0
     assert len(read_history(tmp_path)) == len(rows), "it had stopped"
+
+
+def _fill_disk_at(epoch: int) -> Callable[[Path, list[np.ndarray]], None]:
+    def write(path: Path, arrays: list[np.ndarray]) -> None:
+        if path.name == checkpoint(path, epoch + 1, ".npz").name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_arrays(path, arrays)
+
+    return write
 
 
 def _interrupt_at(interrupted: int) -> Callable[[RunFolder, int], None]:

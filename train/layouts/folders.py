@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from edge.errors import SourceError
+from edge.errors import DataError, SourceError
 from edge.label_names import known_label, label, misspelled, plain_name
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
@@ -45,7 +45,7 @@ def files_below(root: Path) -> list[Path]:
     """Return the files of a folder and its subfolders in the order of their paths; hidden ones are left out."""
     found = []
     entered = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_fail):
         resolved = os.path.realpath(folder)
         if resolved in entered:  # a link to a folder that it lies in
             subfolders.clear()
@@ -54,6 +54,10 @@ def files_below(root: Path) -> list[Path]:
         subfolders[:] = [name for name in subfolders if not name.startswith((".", "__"))]
         found += [Path(folder) / name for name in names if not name.startswith(".")]
     return sorted(found)
+
+
+def _fail(error: OSError) -> None:
+    raise error  # os.walk leaves out a folder that it may not read
 
 
 def is_picture(file: Path) -> bool:
@@ -70,11 +74,17 @@ def is_picture(file: Path) -> bool:
 def labelled_pictures(root: Path, files: list[Path], request: Request) -> list[Picture]:
     """Return the pictures that have a class; none if this is no data set of pictures. Raises DataError."""
     pictures = [Picture(root, file) for file in files if is_picture(file)]
+    folders = {picture.folders for picture in pictures}
+    emotions = _emotions(folders)
     frames = frame_labels(files)
     for picture in pictures:
-        picture.label = coded_label(picture.file.name) or frames.get(picture.file.stem.lower())
+        own = coded_label(picture.file.name) or frames.get(picture.file.stem.lower())
+        picture.label = _deepest(picture.folders, emotions) or own
     if not any(picture.label for picture in pictures):
-        _label_by_folders(root, pictures, request)
+        numbers = _numbers(folders)
+        classes = _named(root, pictures, numbers, request) if numbers else _own(folders)
+        for picture in pictures:
+            picture.label = _deepest(picture.folders, classes)
     return pictures if any(picture.label for picture in pictures) else []
 
 
@@ -113,16 +123,6 @@ def read_face(file: Path, label: str, split: str) -> Row | Damaged:
     return Row(face, label, file.name, split)
 
 
-def _label_by_folders(root: Path, pictures: list[Picture], request: Request) -> None:
-    """Give the pictures the classes of their folders: emotions, numbers, or whatever the folders are called."""
-    folders = {picture.folders for picture in pictures}
-    by_folder = _emotions(folders)
-    if not by_folder and (numbered := _numbers(folders)):
-        by_folder = _named(root, pictures, numbered, request)
-    for picture in pictures:
-        picture.label = _deepest(picture.folders, by_folder or _own(folders))
-
-
 def _emotions(folders: Collection[Folder]) -> dict[Folder, str]:
     """Return the folders whose names mean an emotion, with their neighbours, which are classes of their own."""
     every = _with_parents(folders)
@@ -134,7 +134,12 @@ def _emotions(folders: Collection[Folder]) -> dict[Folder, str]:
 def _numbers(folders: Collection[Folder]) -> dict[Folder, int]:
     every = _with_parents(folders)
     numbers = {folder: int(folder[-1]) for folder in every if folder[-1].isascii() and folder[-1].isdigit()}
-    return numbers if len(set(numbers.values())) > 1 and max(numbers.values()) <= HIGHEST_NUMBER else {}
+    if len(set(numbers.values())) < 2 or max(numbers.values()) > HIGHEST_NUMBER:
+        return {}
+    for folder in numbers:
+        if any(folder[:depth] in numbers for depth in range(1, len(folder))):
+            raise DataError(f"expected numbered folders of one kind, found some inside others: {'/'.join(folder)}")
+    return numbers
 
 
 def _named(root: Path, pictures: list[Picture], numbers: Mapping[Folder, int], request: Request) -> dict[Folder, str]:
@@ -180,6 +185,12 @@ def _own_classes(root: Path, pictures: list[Picture], request: Request) -> Itera
     for name in sorted(names):
         if guessed := misspelled(plain_name(name)):
             yield f"the folder {name} is read as {guessed}"
+    meanings: dict[str, set[str]] = {}
+    for name in map(plain_name, names):
+        meanings.setdefault(known_label(name) or "", set()).add(name)
+    for meaning, several in sorted(meanings.items()):
+        if meaning and len(several) > 1:
+            yield f"the folders {', '.join(sorted(several))} are all read as {meaning}"
     found = {picture.label for picture in pictures if picture.label} - {*EMOTIONS, *request.ignore}
     if found and any(picture.label in EMOTIONS for picture in pictures):
         yield f"classes beside the seven emotions: {', '.join(sorted(found))} (--ignore leaves them out)"
