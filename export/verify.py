@@ -145,13 +145,13 @@ def data_of(model: Path) -> Path | None:
     return DATA if DATA.exists() and (recipe is None or recipe.classes == EMOTIONS) else None
 
 
-def validation_faces(data: Path | None, model: Path) -> FaceSet:
+def validation_faces(data: Path | None, model: Path | None = None) -> FaceSet:
     """Return PublicTest, or what `train` held out for validation; labels are those of the model's recipe.
 
     A model that learned from all faces, since they are few, is compared on these. Without a data set, return the demo's
     portrait cropped in 75 ways: enough to show a broken file, but no accuracy.
     """
-    recipe = recipe_of(model) or Recipe(data="")
+    recipe = (recipe_of(model) if model else None) or Recipe(data="")
     if data is None:
         return _portrait(recipe.classes)
     if recipe.validation != FOLDS:
