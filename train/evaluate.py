@@ -34,7 +34,7 @@ PLOTS = {
 DEFAULT_SPLITS = ("public", "test", "train")  # the first one that the data set has is evaluated
 WARNINGS = {
     "train": "there is no test split: the model may have been trained on these faces",
-    "test": "file names do not tell PublicTest from PrivateTest, so both are evaluated; do not choose models by this",
+    "test": "these are all test faces (of FER-2013, PublicTest and PrivateTest); do not choose models by them",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import keras
 import numpy as np
 
 from edge.errors import DataError, UsageError
-from edge.files import write_json
 from edge.values import Floats
 from train.augment import Augmentation
 from train.batches import Batches
-from train.data import FOLDS, FaceSet
+from train.data import FEW_FACES, FOLDS, FaceSet
 from train.losses import Objective, label_accuracy
 from train.predict import predict_keras
-from train.recipe import OF_AVERAGE, Recipe
+from train.recipe import OF_AVERAGE, Recipe, write_recipe
 from train.runs import (
     BACKBONE,
     checkpoint,
@@ -63,6 +61,7 @@ class RunFolder(keras.callbacks.Callback):
         self.best = best
         self.team = team
         self.fold_measures = fold_measures
+        self._is_short = self.recipe.validation == FOLDS and len(batches.examples) < FEW_FACES
         self.rows = read_history(folder)
         self.average = read_arrays(checkpoint(folder, len(self.rows), ".npz"))
         if not team.chief:
@@ -134,6 +133,8 @@ class RunFolder(keras.callbacks.Callback):
         return [decay * old + (1 - decay) * new for old, new in zip(self.average or weights, weights, strict=True)]
 
     def _save(self, epoch: int, improved: bool) -> None:
+        if self._is_short and epoch + 1 < self.recipe.epochs:
+            return  # writing would take longer than training; a fold that was interrupted starts again
         save_model(self.model, checkpoint(self.folder, epoch + 1))
         if self.recipe.ema:
             write_arrays(checkpoint(self.folder, epoch + 1, ".npz"), self.average)
@@ -176,7 +177,7 @@ def fit(
     if team.size > 1:
         model = distributed(model)
     if team.chief and not done:
-        write_json(folder / "recipe.json", asdict(recipe))
+        write_recipe(folder, recipe)
     run = RunFolder(folder, batches, measured, best, team, fold_measures)
     with team.scope():
         _fit_phases(model, optimizer, run, done, verbose)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ModelError
+from edge.files import write_json
 from edge.labels import EMOTIONS
 from edge.untrusted import parse_json, read_bounded
 from train.data import FOLD_COUNT, FOLDS, HELD_OUT
@@ -110,6 +111,11 @@ class Recipe:
             return "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
         trained = (f"{self.data_set} ({self.terms})", *self.start)
         return f"file: its author's to state; trained on {', '.join(trained)}"
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write the recipe of a run, by which it is resumed."""
+    write_json(folder / "recipe.json", asdict(recipe))
 
 
 def read_recipe(folder: Path) -> Recipe:
