@@ -25,7 +25,7 @@ from train.data import FOLD_COUNT, FOLDS, FaceSet
 from train.extras import require, require_keras
 from train.options import Options, parse_args
 from train.plan import check_files, completed, divided, load_faces, planned_runs
-from train.recipe import Recipe
+from train.recipe import Recipe, recipe_file
 from train.runs import read_history
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def train_run(
 
 def _print_interruption(folder: Path, options: Options) -> None:
     hint = ""
-    if (folder / "recipe.json").exists():
+    if recipe_file(folder).exists():
         out = options.out if options.out and options.seeds else folder
         seeds = f" --seeds {' '.join(map(str, options.seeds))}" if options.out and options.seeds else ""
         hint = f"; continue with: python -m train --resume --out {out}{seeds}"

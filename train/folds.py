@@ -15,7 +15,7 @@ from edge.values import Probabilities
 from train.data import FOLD_COUNT, FaceSet, stratified_folds
 from train.fit import fit
 from train.predict import predict
-from train.recipe import Recipe, write_recipe
+from train.recipe import Recipe
 from train.runs import read_arrays, read_history, write_arrays
 from train.workers import Team
 
@@ -30,7 +30,6 @@ def cross_validate(
     Each fold is a run in a subfolder of `folder`, whose models are deleted at its end. A resumed run keeps the folds
     that are finished.
     """
-    write_recipe(folder, recipe)
     folds = stratified_folds(faces)
     probabilities = np.zeros((len(faces), len(faces.classes)), dtype=np.float32)
     histories = []

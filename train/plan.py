@@ -17,7 +17,7 @@ from train.data import FEW_FACES, FOLDS, HELD_OUT, SPLITS, FaceSet, check_classe
 from train.options import Options
 from train.predict import is_keras
 from train.provenance import data_set
-from train.recipe import ARCHITECTURE, AUTO, Recipe, read_recipe, recipe_of
+from train.recipe import ARCHITECTURE, AUTO, Recipe, read_recipe, recipe_file, recipe_of
 from train.runs import RUNS
 
 LEAST_STEPS = 4  # of an epoch; a set of few faces has smaller batches
@@ -37,7 +37,7 @@ def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
         raise UsageError(f"--resume uses the run's own recipe, but {names} would change it; leave it out")
     out = options.out or RUNS / f"{options.recipe.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
     folders = {out.with_name(f"{out.name}-seed{seed}"): seed for seed in options.seeds} or {out: options.recipe.seed}
-    started = [folder for folder in folders if (folder / "recipe.json").exists()]
+    started = [folder for folder in folders if recipe_file(folder).exists()]
     if options.resume:
         template = read_recipe(started[0] if started else next(iter(folders)))
         return {

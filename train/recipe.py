@@ -120,7 +120,13 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 
 def read_recipe(folder: Path) -> Recipe:
     """Read the recipe of a run; ModelError if it is missing or damaged."""
-    return _read_recipe(folder / "recipe.json")
+    return _read_recipe(recipe_file(folder))
+
+
+def recipe_file(folder: Path) -> Path:
+    """Return the file of a run's recipe: its own or, of a run that has only begun with its folds, the first one's."""
+    own, fold = folder / "recipe.json", folder / "fold-1" / "recipe.json"
+    return fold if fold.is_file() and not own.is_file() else own
 
 
 def recipe_of(model: Path) -> Recipe | None:

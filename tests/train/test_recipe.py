@@ -83,6 +83,8 @@ def test_a_run_per_seed(tmp_path: Path) -> None:
         planned_runs(replace(options, resume=True, changed=("learning_rate",)), chief=True)
     with pytest.raises(ModelError, match=r"recipe\.json"):
         planned_runs(Options(RECIPE, out, resume=True), chief=True)
+    write(out / "fold-1" / "recipe.json", validation="folds")
+    assert planned_runs(Options(RECIPE, out, resume=True), chief=True)[out].validation == "folds", "amid its folds"
 
 
 def test_arguments_become_a_recipe(tmp_path: Path) -> None:
