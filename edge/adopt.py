@@ -49,6 +49,9 @@ class Description:
     licence: str = NOT_STATED
 
 
+NOTHING = Description()
+
+
 @dataclass(frozen=True)
 class Options:
     file: Path
@@ -70,7 +73,7 @@ def take_description(values: dict[str, Any]) -> Description:
     return Description(**{item.name: values.pop(item.name) for item in fields(Description)})
 
 
-def add_description(parser: argparse.ArgumentParser) -> None:
+def add_description(parser: argparse._ActionsContainer) -> None:
     """Add the arguments of a Description; export has the same."""
     parser.add_argument("--labels", type=parse_labels, default=(), metavar="NAME,...", help="in the outputs' order")
     parser.add_argument(

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import keras
 
 SMALLEST_TAP = 2e-4  # below it a channel counts as dead: its effect stays far below one step of int8
-BATCH_SIZE = 43  # all feature maps of a batch are in memory at once
+BATCH_SIZE = 43  # all feature maps of a batch are in memory at once; fewer faces above USUAL_SIZE pixels
+USUAL_SIZE = 96
 
 
 def mean_errors(model: keras.Model, faces: FaceSet, kernel_limit: int) -> dict[str, Floats]:
@@ -33,6 +34,8 @@ def mean_errors(model: keras.Model, faces: FaceSet, kernel_limit: int) -> dict[s
     `kernel_limit` is the largest integer of a kernel.
     """
     convs = _convolutions(model)
+    if not convs:
+        return {}
     inputs = _mean_inputs(model, convs, faces)
     return {conv.name: _mean_error(conv, mean, kernel_limit) for conv, mean in zip(convs, inputs, strict=True)}
 
@@ -49,6 +52,8 @@ def corrected_model(model: keras.Model, errors: dict[str, Floats]) -> keras.Mode
     """Return a copy of the model whose biases expect rounded kernels; `errors` are those of mean_errors."""
     import keras
 
+    if not errors:
+        return model
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     for conv in _convolutions(copy):
@@ -98,8 +103,10 @@ def _mean_inputs(model: keras.Model, convs: list[keras.layers.Layer], faces: Fac
     scale = model.get_layer(SCALE)
     probe = keras.Model(backbone.input, [conv.input for conv in convs])
     sums = [np.zeros(conv.input.shape[1:], dtype=np.float64) for conv in convs]
-    for start in range(0, len(faces), BATCH_SIZE):
-        pixels = keras_inputs(faces.images[start : start + BATCH_SIZE], model.input_shape[1])
-        for total, inputs in zip(sums, probe(scale(pixels), training=False), strict=True):
+    batch_size = max(1, min(BATCH_SIZE, BATCH_SIZE * USUAL_SIZE**2 // model.input_shape[1] ** 2))
+    for start in range(0, len(faces), batch_size):
+        pixels = keras_inputs(faces.images[start : start + batch_size], model.input_shape[1])
+        found = keras.tree.flatten(probe(scale(pixels), training=False))  # one output is no list
+        for total, inputs in zip(sums, found, strict=True):
             total += np.asarray(inputs).sum(axis=0)
     return [np.asarray(total / len(faces), dtype=np.float32) for total in sums]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.backend import open_backend
 from edge.card import ModelCard
@@ -19,21 +17,17 @@ from edge.self_check import face_input
 from edge.values import Probabilities
 from export.bias_correction import corrected_model, mean_errors
 from export.calibrate import FACES, Calibration, describe, read_calibration, sample
-from export.folding import folded_model
 from export.format import Format
 from export.options import Options, parse_args
+from export.subject import Subject, foreign_subject, is_foreign, own_subject
 from export.summary import TIMED_RUNS, ExportedFile, latencies, report
-from export.verify import Parity, compare, data_of, validation_faces
+from export.verify import Parity, compare, data_of, usual_data, validation_faces
 from train.data import FOLDS, FaceSet, load, split_of, train_val_split
 from train.extras import require, require_keras
-from train.layouts.base import FACE_SIZE
 from train.predict import predict, predict_keras
 from train.progress import Advance, progress
-from train.recipe import Recipe, describe_training, model_classes, recipe_of
-from train.runs import BACKBONE, check_model_file, load_model, newest_model
-
-if TYPE_CHECKING:
-    import keras
+from train.recipe import Recipe, recipe_of
+from train.runs import check_model_file, newest_model
 
 QUANTIZED = ("dynamic", "int8")  # precisions with int8 kernels: they need a calibration
 
@@ -47,27 +41,33 @@ def export(file_format: Format, options: Options) -> int:
     """Write a file of each precision, each verified first, and print a summary."""
     _check_usage(file_format, options)
     path = options.model or newest_model()
-    check_model_file(path)
-    data = options.data or data_of(path)
-    validation = validation_faces(data, path)  # before Keras is imported, which takes long
-    require_keras()
-    model = load_model(path)
-    model_classes(path, model.output_shape[1])
+    if is_foreign(path, options.description):
+        require_keras()
+        subject = foreign_subject(path, options.description)
+        data = options.data or usual_data(subject.recipe)
+        validation = validation_faces(data, subject.recipe)
+    else:
+        check_model_file(path)
+        data = options.data or data_of(path)
+        validation = validation_faces(data, recipe_of(path))  # before Keras is imported, which takes long
+        require_keras()
+        subject = own_subject(path)
     print(f"exporting {path}")
     outs = {name: options.out or default_name(path, name, file_format) for name in options.precisions}
     for out in outs.values():
         check_writable(out)
-    exporter = Exporter(file_format, path, model, folded_model(model))
+    exporter = Exporter(file_format, subject)
     with progress() as stage:
         calibrated = _set_calibration(exporter, replace(options, data=data), stage)
-        reference = predict_keras(model, validation.images, stage("Keras model", len(validation)))
+        advance = stage("Keras model", len(validation))
+        reference = predict_keras(subject.model, validation.images, advance, face_size=subject.card.face_size)
         files = [
             exporter.write(precision, out, validation, reference, stage(precision, 1 + len(validation)))
             for precision, out in outs.items()
         ]
         if calibrated and exporter.calibration is not None:
             exporter.calibration.save(exporter.calibration_file)
-        base, times = latencies(file_format, exporter.folded, files, validation, stage("latency", TIMED_RUNS))
+        base, times = latencies(file_format, subject, files, validation, stage("latency", TIMED_RUNS))
     report(files, times, base, validation.split)
     return 0
 
@@ -99,7 +99,7 @@ def _set_calibration(exporter: Exporter, options: Options, stage: Callable[[str,
         raise DataError(f"expected faces to calibrate int8 on, or {file} of this model, found neither; give --data")
     check_writable(exporter.calibration_file)
     advance = stage("calibrate", 1)
-    train = _training_faces(options.data, recipe_of(exporter.path) or Recipe(data=""))
+    train = _training_faces(options.data, exporter.subject.recipe)
     exporter.calibration = exporter.calibrate(sample(train, options.calibration_faces or FACES))
     advance()
     return True
@@ -117,28 +117,27 @@ class Exporter:
     """Write one model in one file format."""
 
     file_format: Format
-    path: Path
-    model: keras.Model
-    folded: keras.Model  # see export.folding
+    subject: Subject
     calibration: Calibration | None = None
 
     @property
     def calibration_file(self) -> Path:
-        return self.path.with_suffix(f"{self.file_format.suffix}.npz")
+        return self.subject.path.with_suffix(f"{self.file_format.suffix}.npz")
 
     def saved_calibration(self) -> Calibration | None:
         """Return the calibration next to the model, or None if there is none or it belongs to another model."""
         if not self.calibration_file.is_file():
             return None
         saved = read_calibration(self.calibration_file)
-        return saved if saved.keras_sha256 == sha256(self.path) else None
+        return saved if saved.keras_sha256 == self.subject.identity else None
 
     def calibrate(self, faces: FaceSet) -> Calibration:
         """Measure the mean errors and ranges on training faces."""
         with quiet():
-            errors = mean_errors(self.folded, faces, self.file_format.kernel_limit)
-            ranges = self.file_format.measure_ranges(corrected_model(self.folded, errors), faces)
-        return Calibration(sha256(self.path), describe(faces), errors, ranges)
+            folded = self.subject.folded
+            errors = mean_errors(folded, faces, self.file_format.kernel_limit)
+            ranges = self.file_format.measure_ranges(corrected_model(folded, errors), faces)
+        return Calibration(self.subject.identity, describe(faces), errors, ranges)
 
     def write(
         self, precision: str, out: Path, validation: FaceSet, reference: Probabilities, advance: Advance
@@ -150,8 +149,8 @@ class Exporter:
         """
         calibration = self.calibration if precision in QUANTIZED else None
         with quiet():
-            content = self.file_format.convert(self.folded, precision, calibration)
-            outputs = self.file_format.reference(content, face_input(self.model.input_shape[1]))
+            content = self.file_format.convert(self.subject.folded, precision, calibration)
+            outputs = self.file_format.reference(content, face_input(self.subject.size))
             answer = tuple(round(value, 4) for value in outputs.tolist())
         advance()
         card = self._card(precision, calibration)
@@ -169,21 +168,10 @@ class Exporter:
         return ExportedFile(out, precision, recorded if measured.accuracy is None else measured)
 
     def _card(self, precision: str, calibration: Calibration | None) -> ModelCard:
-        recipe = recipe_of(self.path) or Recipe(data="")
-        return ModelCard(
-            labels=recipe.classes,
-            input_size=self.model.input_shape[1],
-            face_size=FACE_SIZE,
-            precision=precision,
-            architecture=self.model.name,
-            macs=multiply_adds(self.model),
-            training_data=describe_training(self.path),
-            targets="votes" if recipe.learns_votes else "labels",
-            licence=recipe.licence(),
-            keras_sha256=sha256(self.path),
-            calibration={**calibration.faces, "bias_correction": True} if calibration else None,
-            versions={name: importlib.metadata.version(name) for name in ("keras", *self.file_format.packages)},
-        )
+        corrected = {**calibration.faces, "bias_correction": bool(calibration.mean_errors)} if calibration else None
+        packages = ("keras", *self.file_format.packages)
+        versions = {name: importlib.metadata.version(name) for name in packages}
+        return replace(self.subject.card, precision=precision, calibration=corrected, versions=versions)
 
 
 def recorded_parity(calibration: Calibration | None, precision: str, measured: Parity, graph_sha256: str) -> Parity:
@@ -202,17 +190,3 @@ def recorded_parity(calibration: Calibration | None, precision: str, measured: P
     if measured.accuracy is not None:
         calibration.proven[precision] = {"graph_sha256": graph_sha256, **measured.to_json()}
     return measured
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of one inference [MobileNetV2 at 96 pixels: 56 M]."""
-    total = 0
-    for layer in model.get_layer(BACKBONE).layers + model.layers:
-        if hasattr(layer, "kernel"):
-            positions = math.prod(layer.output.shape[1:-1])  # where the kernel is applied; 1 for a dense layer
-            total += positions * math.prod(layer.kernel.shape)
-    return total

@@ -7,6 +7,7 @@ single float64 operations that IEEE 754 rounds alike everywhere, without sums, w
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,8 @@ Doubles = npt.NDArray[np.float64]
 def folded_model(model: keras.Model) -> keras.Model:
     """Return a copy of the model without batch norms, whose outputs are the same up to float32 rounding.
 
-    A batch norm that follows no convolution becomes a depthwise convolution of 1x1. The model itself is not changed.
+    A batch norm of pictures that follows no convolution becomes a depthwise convolution of 1x1. The model itself is not
+    changed.
     """
     import keras
 
@@ -32,7 +34,7 @@ def folded_model(model: keras.Model) -> keras.Model:
     folded = {norm.name for norm in norms.values()}
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.name not in folded:
+        if _becomes_convolution(layer) and layer.name not in folded:
             return keras.layers.DepthwiseConv2D(1, name=layer.name)
         config = layer.get_config()
         if layer in norms:
@@ -50,10 +52,18 @@ def folded_model(model: keras.Model) -> keras.Model:
     return copy
 
 
+def _becomes_convolution(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer is a batch norm of pictures, [n, height, width, channels]."""
+    import keras
+
+    return isinstance(layer, keras.layers.BatchNormalization) and len(layer.input.shape) == 4
+
+
 def _norms_after_convolutions(backbone: keras.Model) -> dict[keras.layers.Layer, keras.layers.Layer]:
     """Return each convolution without an activation of its own that a batch norm follows, with that batch norm."""
     import keras
 
+    readers = Counter(id(tensor) for item in backbone.operations for tensor in keras.tree.flatten(item.input))
     norms = {id(layer.input): layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)}
     return {
         layer: norms[id(layer.output)]
@@ -61,6 +71,7 @@ def _norms_after_convolutions(backbone: keras.Model) -> dict[keras.layers.Layer,
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D))
         and layer.activation is keras.activations.linear
         and id(layer.output) in norms
+        and readers[id(layer.output)] == 1
     }
 
 
@@ -68,7 +79,7 @@ def _folded_weights(layer: keras.layers.Layer, norm: keras.layers.Layer | None) 
     """Return the weights of the layer that takes this one's place."""
     import keras
 
-    if isinstance(layer, keras.layers.BatchNormalization):
+    if _becomes_convolution(layer):
         scale, offset = _scale_and_offset(layer)
         return [_float32(scale.reshape(1, 1, -1, 1)), _float32(offset)]
     if norm is None:

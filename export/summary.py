@@ -6,23 +6,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.backend import open_backend
-from edge.card import ModelCard
 from edge.quiet import quiet
 from edge.timing import time_inference
 from export.format import Format
+from export.subject import Subject
 from export.verify import PORTRAIT, Parity
 from train.data import FaceSet
-from train.layouts.base import FACE_SIZE
 from train.progress import Advance
-
-if TYPE_CHECKING:
-    import keras
-
 
 TIMED_RUNS = 400
 TIMED_FACES = 20
@@ -40,23 +34,22 @@ class ExportedFile:
 
 def latencies(
     file_format: Format,
-    model: keras.Model,
+    subject: Subject,
     files: Sequence[ExportedFile],
     faces: FaceSet,
     advance: Advance,
 ) -> tuple[float, list[float]]:
     """Return the median ms of one inference on one thread: float32's in this format, and each file's.
 
-    `model` is folded. All files take turns; if none is float32, a temporary float32 file takes part.
+    All files take turns; if none is float32, a temporary float32 file takes part.
     """
     precisions = [file.precision for file in files]
     with tempfile.TemporaryDirectory() as folder:
         paths = [file.path for file in files]
         if "float32" not in precisions:
             paths.append(Path(folder) / f"float32{file_format.suffix}")
-            card = ModelCard(faces.classes, model.input_shape[1], FACE_SIZE, "float32", model.name)
             with quiet():
-                file_format.write(paths[-1], file_format.convert(model, "float32", None), card)
+                file_format.write(paths[-1], file_format.convert(subject.folded, "float32", None), subject.card)
         backends = [open_backend(path) for path in paths]
         timed_faces = list(faces.images[:: max(1, len(faces) // TIMED_FACES)])
         times = [float(np.median(values)) for values in time_inference(backends, timed_faces, TIMED_RUNS, advance)]

@@ -18,6 +18,7 @@ from edge.labels import EMOTIONS
 from edge.preprocess import to_input
 from edge.values import Floats, Image, Probabilities
 from train.extras import require_keras
+from train.layouts.base import FACE_SIZE
 from train.progress import Advance, no_progress
 from train.recipe import model_classes, recipe_of
 from train.runs import check_model_file, load_model
@@ -59,6 +60,8 @@ def classes_of(path: Path) -> tuple[str, ...]:
 def is_keras(path: Path) -> bool:
     """Return whether the suffix is that of a Keras model, not of an exported file; ModelError if it is neither."""
     if path.suffix not in {".keras", *BACKENDS}:
+        if path.suffix in (".h5", ".hdf5") or path.is_dir():
+            check_model_file(path)  # says how to export it
         raise ModelError(f"expected a model file .keras, {' or '.join(BACKENDS)}, found {path}")
     return path.suffix == ".keras"
 
@@ -105,9 +108,9 @@ def label_indices(card: ModelCard, classes: Sequence[str] = EMOTIONS) -> list[in
     return [card.labels.index(name) for name in classes]
 
 
-def keras_inputs(images: Image, size: int) -> Floats:
+def keras_inputs(images: Image, size: int, face_size: int = FACE_SIZE) -> Floats:
     """Return faces uint8 [n, 48, 48] as inputs float32 [n, size, size, 3], by the device's own preprocessing."""
-    return np.stack([to_input(image, size) for image in images]).astype(np.float32)
+    return np.stack([to_input(image, size, face_size) for image in images]).astype(np.float32)
 
 
 def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabilities:
@@ -120,14 +123,18 @@ def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabil
 
 
 def predict_keras(
-    model: keras.Model, images: Image, advance: Advance = no_progress, eager: bool = False
+    model: keras.Model,
+    images: Image,
+    advance: Advance = no_progress,
+    eager: bool = False,
+    face_size: int = FACE_SIZE,
 ) -> Probabilities:
     """Return the probabilities [n, classes] of a Keras model for faces uint8 [n, 48, 48]; see `forward` for `eager`."""
     size = model.input_shape[1]
     rows = []
     for start in range(0, len(images), PREDICT_BATCH):
         batch = images[start : start + PREDICT_BATCH]
-        rows.append(forward(model, keras_inputs(batch, size), eager))
+        rows.append(forward(model, keras_inputs(batch, size, face_size), eager))
         for _ in batch:
             advance()
     return np.concatenate(rows)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 SHIPPED = Path(__file__).resolve().parents[1] / "models" / "emotion.keras"  # what edge/models was made from
+# What to do with a Keras model that was not made here.
+ELSEWHERE = (
+    "a model from elsewhere is exported first: python -m export.tflite --int8 --model {path} --labels a,b,... "
+    "--scale 0..1"
+)
 SCALE, BACKBONE = "scale", "backbone"  # layers of every model: pixels to -1..1, then the (pretrained) network
 # Config keys that newer versions of Keras write and 3.8 refuses; all are at their defaults here.
 NEWER_KEYS = {
@@ -115,6 +121,8 @@ def _without_newer_keys(value: Any) -> Any:
 
 def check_model_file(path: Path) -> None:
     """Raise ModelError unless this is a .keras file; to be called before Keras is imported, which takes long."""
+    if path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file():
+        raise ModelError(f"expected a .keras file, found {path}; {ELSEWHERE.format(path=path)}")
     if path.suffix != ".keras":
         raise ModelError(f"expected a .keras file, found {path}")
     if not path.is_file():
@@ -132,7 +140,7 @@ def load_model(path: Path, compiled: bool = False) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=compiled)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
-        raise ModelError(f"expected a Keras model, cannot open {path}: {str(error).splitlines()[0][:200]}") from error
+        raise ModelError(f"expected a Keras model, cannot open {path}: {reason_of(error)}") from error
     _check_layout(model, path)
     return model
 
@@ -143,9 +151,18 @@ def _check_layout(model: keras.Model, path: Path) -> None:
     square = isinstance(inputs, tuple) and len(inputs) == 4 and inputs[1] == inputs[2] is not None and inputs[3] == 3
     classifies = isinstance(outputs, tuple) and len(outputs) == 2 and (outputs[1] or 0) > 1
     if not square or not classifies:
-        raise ModelError(f"expected square RGB inputs and one output a class in {path}, found {inputs} and {outputs}")
+        raise ModelError(
+            f"expected square RGB inputs and one output a class in {path}, found {inputs} and {outputs}; "
+            f"{ELSEWHERE.format(path=path)}"
+        )
     if not {SCALE, BACKBONE} <= {layer.name for layer in model.layers}:
-        raise ModelError(f"expected a model made by train (layers {SCALE}, {BACKBONE}), found another in {path}")
+        raise ModelError(f"expected a model made by train, found another in {path}; {ELSEWHERE.format(path=path)}")
+
+
+def reason_of(error: Exception) -> str:
+    """Return the whole reason of an error of Keras in one line, without the layers' configurations that it repeats."""
+    text = re.sub(r"(?m)^config=.*$|Full object config:.*", "", str(error))
+    return " ".join(text.split()).rstrip(". ") or type(error).__name__
 
 
 def newest_run() -> Path | None:

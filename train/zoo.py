@@ -14,7 +14,7 @@ import keras
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
 from train.recipe import model_classes
-from train.runs import BACKBONE, SCALE, load_model
+from train.runs import BACKBONE, SCALE, load_model, reason_of
 
 BATCH_NORM_MOMENTUM = 0.95
 
@@ -90,8 +90,7 @@ def build(
         try:
             _set_weights(model, pretrained, classes == model_classes(Path(weights), pretrained.output_shape[1]))
         except ValueError as error:
-            reason = str(error).splitlines()[0][:200]
-            raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason}") from error
+            raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason_of(error)}") from error
     return model
 
 
@@ -113,8 +112,12 @@ def _backbone(architecture: Architecture, arch: str, size: int, weights: str, wi
             **options,
         )
     except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and plain Exception here
-        reason = str(error).splitlines()[0][:200]
-        raise ModelError(f"expected {arch} weights without top, could not load {weights}: {reason}") from error
+        hint = ""
+        if weights == "imagenet" and "url" in str(error).lower():
+            hint = "; offline, give --weights none, or --weights models/emotion.keras to start from the shipped model"
+        raise ModelError(
+            f"expected {arch} weights without top, could not load {weights}: {reason_of(error)}{hint}"
+        ) from error
 
 
 def _adapt_batch_norm(backbone: keras.Model) -> None:

@@ -26,6 +26,7 @@ SCALES: dict[str, tuple[Any, Any]] = {
     IMAGENET: (np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])),  # of torchvision's models
 }
 LISTED = 2  # inputs or outputs that a message describes
+RANGE_TOLERANCE = 0.001  # of each probability: rounding alone
 SUM_TOLERANCE = 0.05  # of probabilities that are quantized
 
 
@@ -141,6 +142,6 @@ def kind_of_outputs(values: Floats) -> str:
     """
     if not np.isfinite(values).all():
         raise ModelError("expected finite outputs on the built-in face, found NaN or infinity; check --scale")
-    if values.min() < -SUM_TOLERANCE or values.max() > 1 + SUM_TOLERANCE:
+    if values.min() < -RANGE_TOLERANCE or values.max() > 1 + RANGE_TOLERANCE:
         return LOGITS
     return PROBABILITIES if np.abs(values.sum(axis=-1) - 1).max() <= SUM_TOLERANCE else SCORES

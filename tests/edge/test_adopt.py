@@ -200,6 +200,7 @@ def test_scales_of_cards_have_numbers() -> None:
         ([[0.199, 0.797], [0.996, 0.0]], "probabilities"),  # of 8 bits
         ([[0.2, 0.8], [-3.0, 2.0]], "logits"),
         ([[-0.2, -1.7], [-0.1, -2.4]], "logits"),  # log probabilities: softmax gives what they are of
+        ([[-0.03, 0.6], [0.4, 0.61]], "logits"),
         ([[0.9, 0.8], [0.1, 0.2]], "scores"),
     ],
 )
