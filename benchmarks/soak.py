@@ -170,7 +170,7 @@ def soak(seconds: float, cycle_s: float, events: Path) -> Soak:
         pipeline = Pipeline(detector, Classifier(open_backend(SHIPPED, 1)), Meter())
         source = stack.enter_context(open_source(camera.url))
         stack.enter_context(stop_on_signals(source.stop))
-        context = SinkContext(pipeline.classifier.card.labels, source.fps, True, False, None, source.stop)
+        context = SinkContext(pipeline.classifier.card.labels, source.fps, True, False, source.stop)
         sinks = [probe, stack.enter_context(Background(Events(str(events), context), True, source.stop))]
         threads = [
             threading.Thread(target=camera.fail, args=(source.stop,)),

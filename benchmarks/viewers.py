@@ -75,7 +75,7 @@ def benchmark(options: Options) -> int:
     images = list(demo_images(DEMO_FRAMES))
     cases = {"none": (0, 0), "1": (1, 0), f"{options.viewers}, {options.stalled} stalled": _all(options)}
     windows: dict[str, list[Window]] = {name: [] for name in cases}
-    page = Serve("127.0.0.1:0", SinkContext(classifier.card.labels, 30.0, True, False, None, Stop()))
+    page = Serve("127.0.0.1:0", SinkContext(classifier.card.labels, 30.0, True, False, Stop()))
     with Background(page, live=True) as sink:
         for _ in range(options.rounds):
             for name, (viewers, stalled) in cases.items():

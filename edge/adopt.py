@@ -24,7 +24,7 @@ from edge.backends.base import Backend
 from edge.backends.tensors import IMAGENET, SCALES, Signature, Tensor, kind_of_outputs
 from edge.card import MAX_LABEL, MAX_SIZE, PROBABILITIES, ModelCard
 from edge.errors import ModelError, UsageError, exit_status
-from edge.files import atomic_write, check_writable
+from edge.files import atomic_write, check_writable, same_file
 from edge.label_names import label
 from edge.model_file import ModelFile, bare_graph, file_bytes, read_model_bytes
 from edge.self_check import face_input
@@ -106,7 +106,7 @@ def adopt(options: Options) -> int:
     """Write a copy of a model file with a card, after running it on the built-in face."""
     file, out = options.file, options.out
     check_suffix(file)
-    if out.suffix != file.suffix or (out.exists() and file.exists() and out.samefile(file)):
+    if out.suffix != file.suffix or same_file(out, file):
         raise UsageError(f"expected -o with another name ending in {file.suffix}, found {out}")
     check_writable(out)
     graph = bare_graph(file, read_model_bytes(file))

@@ -12,6 +12,7 @@ from edge.backends.base import Backend
 from edge.card import TARGETS
 from edge.detectors.yunet import MODEL as FACE_DETECTOR
 from edge.errors import MissingExtra, ModelError
+from edge.files import same_file
 from edge.timing import time_inference
 from edge.untrusted import printable
 
@@ -69,16 +70,14 @@ def _open_all(folder: Path, threads: int) -> tuple[list[OpenModel], list[str]]:
     """Open the model files of a folder; return those that open here, and a message for each that does not."""
     models = []
     problems = []
-    for path in sorted(item for item in folder.iterdir() if item.suffix in BACKENDS and not _is_face_detector(item)):
+    for path in sorted(item for item in folder.iterdir() if item.suffix in BACKENDS):
+        if same_file(path, FACE_DETECTOR):
+            continue
         try:
             models.append(OpenModel(path, open_backend(path, threads)))
         except (MissingExtra, ModelError) as error:
             problems.append(f"{path.name} left out: {error}")
     return models, problems
-
-
-def _is_face_detector(path: Path) -> bool:
-    return path.is_file() and path.samefile(FACE_DETECTOR)
 
 
 def _with_best_targets(models: list[OpenModel]) -> tuple[list[OpenModel], list[OpenModel]]:

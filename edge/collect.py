@@ -22,7 +22,15 @@ from edge.errors import UsageError, exit_status
 from edge.files import check_writable
 from edge.opencv import cv2
 from edge.preprocess import crop
-from edge.sinks.window import ESCAPE, TITLE, snapshot, window_size, window_unavailable
+from edge.sinks.window import (
+    ESCAPE,
+    TITLE,
+    is_visible,
+    open_window,
+    snapshot,
+    window_size,
+    window_unavailable,
+)
 from edge.source import open_source, paced
 from edge.stopping import stop_on_signals
 from edge.text import Tag
@@ -79,6 +87,7 @@ def collect(source_name: str, labels: tuple[str, ...], out: Path, detector_name:
             raise UsageError(f"expected a camera, a stream or a video, found pictures ({source_name})")
         set_cores(detector)
         collector = Collector(detector, labels, out)
+        open_window()
         try:
             for frame in paced(source):
                 if not collector.show(frame):
@@ -107,10 +116,9 @@ class Collector:
         """Show a frame and handle a key; return False at the end: q, Esc, or a closed window."""
         smallest = SMALLEST_FACE * max(frame.image.shape[:2])
         faces = [] if frame.error else self._detector.detect(frame.image, smallest)
-        if self._size is not None and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+        if self._size is not None and not is_visible():
             return False
         if self._size != (size := window_size(frame.image)):
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(TITLE, *size)
             self._size = size
         box = faces[0].box if faces else None

@@ -40,10 +40,11 @@ def check_outputs(options: RunOptions) -> None:
         raise UsageError(
             f"expected --save-neutral with a name ending in {PROFILE_SUFFIX}, found {options.save_neutral}"
         )
-    inputs = _identities_of(_inputs(options))
+    outputs = list(_outputs(options))
+    inputs = _identities_of(_inputs(options)) if outputs else set()  # a look at each picture
     neutral = _identities_of([Path(options.neutral)] if options.neutral else [])
     written: set[Identity] = set()
-    for option, target in _outputs(options):
+    for option, target in outputs:
         identities = identify(target)
         spellings = {_folded(name) for name in identities if isinstance(name, str)}
         used = inputs if option == "--save-neutral" else inputs | neutral  # a profile may be continued

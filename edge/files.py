@@ -26,6 +26,11 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"cannot write {path}: {folder} is not a writable folder; choose another place")
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths name one existing file, by links too."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` on success, delete it on failure.

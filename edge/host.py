@@ -12,12 +12,16 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
 from typing import TypedDict
 
 from edge.opencv import PACKAGES as OPENCV_PACKAGES
+
+if sys.platform != "win32":
+    import pwd
 
 PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", *OPENCV_PACKAGES)
 LOAD_INTERVAL_S = 1.0  # over which the load by other programs is measured
@@ -65,6 +69,14 @@ def describe() -> Host:
         "used_by_others": load_by_others(),
         **sensors(),
     }
+
+
+def user_name(number: int) -> str:
+    """Return the name of a Unix user; one that the system does not know, as in a container, goes by the number."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def board() -> str | None:

@@ -38,18 +38,23 @@ def read_bytes(file: Path) -> bytes:
     """Return the contents of a file; raise SourceError if it cannot be read or is too large for a picture."""
     try:
         with file.open("rb") as opened:
-            if os.fstat(opened.fileno()).st_size > MAX_BYTES:
-                raise SourceError(f"expected a picture of at most {MAX_BYTES / 1e6:.0f} MB, {file} is larger")
+            check_bytes(os.fstat(opened.fileno()).st_size, str(file))
             return opened.read()
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "out of memory"
         raise SourceError(f"cannot read {file}: {reason}; check the file") from error
 
 
-def decode_picture(data: bytes, name: str, grey: bool = False) -> Image:
-    """Return the picture that a file's contents hold, as read_picture does; `grey` gives uint8 [height, width].
+def check_bytes(size: int, name: str) -> None:
+    """Raise SourceError for a file of more bytes than a picture has."""
+    if size > MAX_BYTES:
+        raise SourceError(f"expected a picture of at most {MAX_BYTES / 1e6:.0f} MB, {name} is larger")
 
-    `name` is for messages. Raises SourceError.
+
+def read_header(data: bytes, name: str) -> Header:
+    """Return the header of a picture file's contents. Raises SourceError for what must not be decoded.
+
+    `name` is for messages.
     """
     header = look(data)
     if header is None:
@@ -58,6 +63,15 @@ def decode_picture(data: bytes, name: str, grey: bool = False) -> Image:
         raise SourceError(f"expected a whole picture, but {name} is {header.problem}")
     if header.size:
         _check_size(header.size, name)
+    return header
+
+
+def decode_picture(data: bytes, name: str, grey: bool = False, header: Header | None = None) -> Image:
+    """Return the picture that a file's contents hold, as read_picture does; `grey` gives uint8 [height, width].
+
+    `header` is that of read_header, if it was called before. Raises SourceError.
+    """
+    header = header or read_header(data, name)
     if _opencv_reads(header):
         return _decode(data, header, name, grey)
     image = _decode_with_pillow(data, header.format, name)

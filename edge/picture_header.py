@@ -30,7 +30,7 @@ FORMATS = {
 _FORMATS = {name: re.compile(pattern, re.DOTALL) for name, pattern in FORMATS.items()}
 
 # JPEG (ITU T.81, table B.1): 0xff and 0 is a byte of data, 0xd0 to 0xd7 are restart markers inside it.
-_JPEG_MARKER = re.compile(rb"\xff+([\x02-\xcf\xd8-\xfe])", re.DOTALL)
+_JPEG_MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])", re.DOTALL)
 _JPEG_END = 0xD9
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the segments that hold the size
 

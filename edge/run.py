@@ -116,7 +116,6 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
         fps=source.fps,
         live=source.live,
         independent=source.independent,
-        source_folder=source.folder,
         stop=source.stop,
         calibrate=pipeline.calibrator.start,
         open_reader=lambda: EmotionReader(model.path, options.detector, options.detector_model).read,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from edge.doctor.finding import Finding, Level
 from edge.doctor.probe import Facts
+from edge.host import user_name
 from edge.sources.camera_list import PI_CAMERA, CameraInfo
 
 if sys.platform != "win32":
     import grp
-    import pwd
 
 SYSTEM_PACKAGES = Path("/usr/lib/python3/dist-packages")
 
@@ -35,7 +35,7 @@ def rights() -> Rights:
     """Return the rights of this process; on other systems, no group is needed."""
     if not sys.platform.startswith("linux"):
         return Rights("", False, True, True)
-    user = pwd.getpwuid(os.getuid()).pw_name if _is_known(os.getuid()) else str(os.getuid())
+    user = user_name(os.getuid())
     devices = sorted(Path("/dev").glob("video*"))
     denied = tuple(str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK))
     try:
@@ -43,14 +43,6 @@ def rights() -> Rights:
     except KeyError:
         return Rights(user, os.getuid() == 0, True, True, denied)
     return Rights(user, os.getuid() == 0, video.gr_gid in os.getgroups(), user in video.gr_mem, denied)
-
-
-def _is_known(number: int) -> bool:
-    try:
-        pwd.getpwuid(number)
-    except KeyError:
-        return False
-    return True
 
 
 def check_cameras(cameras: Sequence[CameraInfo], is_pi: bool) -> list[Finding]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edge.arguments import ArgumentParser
 from edge.errors import UsageError, exit_status
-from edge.files import check_writable
+from edge.files import check_writable, same_file
 from edge.report.events import STANDARD_INPUT, EventReader
 from edge.report.page import check_report, write_report
 from edge.report.pictures import add_pictures
@@ -39,7 +39,7 @@ def report(args: argparse.Namespace) -> int:
     check_report("--out", args.out)
     check_writable(args.out)
     for path in (args.events, args.video):
-        if path is not None and Path(path).exists() and args.out.exists() and args.out.samefile(path):
+        if path is not None and same_file(args.out, Path(path)):
             raise UsageError(f"expected --out other than the input, found {args.out}")
     reader = EventReader(args.events)
     sessions = Sessions()

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from edge.errors import UsageError
+from edge.host import user_name
 
 if sys.platform != "win32":
     import grp
-    import pwd
 
 HOMES = ("/home", "/root", "/run/user")
 TEMPORARY = ("/tmp", "/var/tmp")
@@ -34,7 +34,7 @@ def service_user(files: Iterable[Path], read_stat: Callable[[Path], os.stat_resu
                     f"expected a program that a service without root's rights can read, found {path} of root alone; "
                     "install it in a place for all: python3 -m venv /opt/edge-emotion"
                 )
-            return _user_name(status.st_uid)
+            return user_name(status.st_uid)
     return None
 
 
@@ -42,13 +42,6 @@ def _way(file: Path) -> list[Path]:
     """Return every folder and link on the way to a file, and the file."""
     places = [file.absolute(), file.resolve()]
     return [path for place in places for path in (*reversed(place.parents), place)]
-
-
-def _user_name(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
 
 
 def groups(source: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias
 
@@ -33,7 +32,6 @@ class SinkContext:
     fps: float  # of the recording; nominal for live sources
     live: bool  # a camera or stream, which does not wait for slow sinks
     independent: bool  # the source is pictures; Frame.name is a picture's file name
-    source_folder: Path | None  # of the pictures
     stop: Stop  # set it to end the run
     calibrate: Callable[[], None] = lambda: None  # starts the countdown of a neutral face
     open_reader: Callable[[], ReadPicture] | None = None  # opens a reader of single pictures, apart from the loop's

@@ -32,8 +32,6 @@ class PictureFolder(Sink):
         folder = Path(target)
         if folder.suffix.lower() in VIDEO_SUFFIXES:
             raise UsageError(f"expected a folder for --record, since the source is pictures, found {folder}")
-        if context.source_folder is not None and folder.resolve() == context.source_folder.resolve():
-            raise UsageError(f"expected --record other than the pictures' own folder, found {folder}; choose another")
         self.name = str(folder)
         self._folder = folder
         self._skip = context.skip

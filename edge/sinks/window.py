@@ -69,6 +69,19 @@ def window_size(image: Image) -> tuple[int, int]:
     return max(1, round(scale * width)), max(1, round(scale * height))
 
 
+def open_window() -> None:
+    """Open the window. Raises OutputError if the display has none."""
+    try:
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+    except cv2.error as error:
+        raise OutputError("cannot open a window on this display; a run needs none with --no-display") from error
+
+
+def is_visible() -> bool:
+    """Return whether the window is still there: people close it to end the run."""
+    return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
+
+
 class Window(Sink):
     """Show annotated frames.
 
@@ -86,14 +99,11 @@ class Window(Sink):
         self._image: Image | None = None  # the one on the screen
 
     def __enter__(self) -> Window:
-        try:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        except cv2.error as error:
-            raise OutputError("cannot open a window on this display; add --no-display") from error
+        open_window()
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
-        if self._image is not None and not self._is_visible():
+        if self._image is not None and not is_visible():
             self._stop.set()
             return
         if self._image is None or self._image.shape != frame.image.shape:
@@ -101,7 +111,7 @@ class Window(Sink):
         self._image = frame.image
         cv2.imshow(TITLE, frame.image)
         pressed = self._handle_key()
-        while frame.name and not pressed and self._is_visible() and not self._stop.is_set():  # a picture: any key
+        while frame.name and not pressed and is_visible() and not self._stop.is_set():  # a picture: any key
             pressed = self._handle_key(50)
 
     def poll(self) -> None:
@@ -117,9 +127,6 @@ class Window(Sink):
         if key & 0xFF == ord("n"):
             self._calibrate()
         return key >= 0 and key & 0xFF not in (ord("s"), ord("n"))
-
-    def _is_visible(self) -> bool:
-        return bool(cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         cv2.destroyAllWindows()

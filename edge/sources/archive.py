@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import MissingExtra, SourceError
-from edge.picture import MAX_BYTES
+from edge.picture import MAX_BYTES, check_bytes
 from edge.sources.pictures import PICTURE_SUFFIXES, Pictures
 from edge.untrusted import printable
 
@@ -31,8 +31,7 @@ class Fetch:
             data: bytes = _open(self.address)[0].cat_file(picture, start=0, end=MAX_BYTES + 1)
         except Exception as error:  # each store raises its own kinds
             raise SourceError(f"cannot read {picture}: {_reason(error)}; check the address and your access") from error
-        if len(data) > MAX_BYTES:
-            raise SourceError(f"expected a picture of at most {MAX_BYTES / 1e6:.0f} MB, {picture} is larger")
+        check_bytes(len(data), picture)
         return data
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import SourceError
-from edge.picture import decode_picture, read_bytes, read_picture
-from edge.picture_header import HEAD, look, picture_format
+from edge.picture import decode_picture, read_bytes, read_header, read_picture
+from edge.picture_header import HEAD, picture_format
 from edge.sources.base import Source
 from edge.untrusted import printable
 from edge.values import Image
@@ -19,7 +19,7 @@ from edge.values import Image
 # A file with such a name that holds no picture is a damaged one; any other that holds none is left out.
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 PICTURE_SUFFIXES |= {".avif", ".heic", ".heif", ".jp2", ".pgm", ".ppm"}
-VIDEO_SUFFIXES = {".mjpg", ".mjpeg"}  # the video begins as a JPEG does: its name alone tells
+MOTION_JPEG_SUFFIXES = {".mjpg", ".mjpeg"}  # the video begins as a JPEG does: its name alone tells
 SYSTEM_FILES = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # file managers leave them in every folder
 LISTED = 3  # files left out that are named; all are counted
 
@@ -61,26 +61,21 @@ class Pictures(Source):
         path = Path(text)
         if path.is_dir() or _is_pattern(text):
             return True
-        return _format(path) not in (None, "GIF") and path.suffix.lower() not in VIDEO_SUFFIXES
+        return _format(path) not in (None, "GIF") and path.suffix.lower() not in MOTION_JPEG_SUFFIXES
 
     def images(self) -> Iterator[tuple[Image, str | None]]:
         """Yield each picture, uint8 [height, width, 3] BGR, with its name; report on stderr which were skipped."""
         for picture in self.pictures:
             try:
                 data = self.load(picture)
-                image = decode_picture(data, str(picture))
+                header = read_header(data, str(picture))
+                image = decode_picture(data, str(picture), header=header)
             except SourceError as error:  # the others can still be read
                 self.skip(error)
                 continue
-            if has_more(data):
+            if header.has_more:
                 report_first_of_several(picture)
             yield image, self.name_of(picture)
-
-
-def has_more(data: bytes) -> bool:
-    """Return whether a file holds more pictures than the first."""
-    header = look(data)
-    return header is not None and header.has_more
 
 
 def report_first_of_several(picture: Any) -> None:
@@ -103,7 +98,7 @@ def _is_picture(path: Path) -> bool:
     """Return whether a file is a picture, sound or damaged."""
     suffix = path.suffix.lower()
     if _format(path) is not None:
-        return suffix not in VIDEO_SUFFIXES
+        return suffix not in MOTION_JPEG_SUFFIXES
     return suffix in PICTURE_SUFFIXES and path.is_file() and not _is_system_file(path)
 
 

@@ -10,9 +10,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
-from edge.picture import decode_picture
 from edge.sinks.base import ReadPicture
-from edge.values import Reading
+from edge.values import Image, Reading
 
 MAX_WAITING = 4  # pictures, since each is held in memory
 MAX_WAIT_S = 2.0
@@ -39,12 +38,12 @@ class PictureReader:
         self._waiting = 0
         self._free_s = 0.0  # when the next picture may be read
 
-    async def read(self, data: bytes) -> Sequence[Reading]:
-        """Return the readings of a picture file's contents. Raises Busy, or SourceError for what is no picture."""
+    async def read(self, decode: Callable[[], Image]) -> Sequence[Reading]:
+        """Return the readings of the picture that `decode` returns. Raises Busy, or what `decode` raises."""
         async with self._turn():
             start_s = time.monotonic()
             try:
-                return await _in_thread(lambda: self._open_once()(decode_picture(data, "the request's body")))
+                return await _in_thread(lambda: self._open_once()(decode()))
             finally:
                 now_s = time.monotonic()
                 self._free_s = now_s + REST * (now_s - start_s)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
@@ -37,7 +38,17 @@ def make_lost_frame(index: int = 0, time_s: float = 0.0) -> Frame:
 
 def make_context(independent: bool = False, fps: float = 25.0, stop: Stop | None = None) -> SinkContext:
     """Return the context of a recording."""
-    return SinkContext(EMOTIONS, fps, False, independent, None, stop or Stop())
+    return SinkContext(EMOTIONS, fps, False, independent, stop or Stop())
+
+
+def replace_windows(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Replace OpenCV's windows; return the list of the images that are shown from now on."""
+    shown: list[np.ndarray] = []
+    for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "imshow", lambda _, image: shown.append(image))
+    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1)
+    return shown
 
 
 def make_video(path: Path, frames: int, step: int = 10) -> Path:

@@ -11,20 +11,16 @@ from edge import collect
 from edge.__main__ import main
 from edge.detectors.haar import Haar
 from edge.opencv import cv2
+from tests.edge.samples import replace_windows
 from train.data import load
 
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """Replace OpenCV's windows, and the pace of the demo; return the pictures that are shown."""
-    pictures: list[np.ndarray] = []
-    for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
-        monkeypatch.setattr(cv2, name, lambda *_: None)
-    monkeypatch.setattr(cv2, "imshow", lambda _, image: pictures.append(image))
-    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1)
     monkeypatch.setattr(collect, "window_unavailable", lambda: None)
     monkeypatch.setattr(collect, "paced", iter)
-    return pictures
+    return replace_windows(monkeypatch)
 
 
 def press(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:

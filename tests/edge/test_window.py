@@ -12,18 +12,13 @@ from edge.opencv import cv2
 from edge.sinks import window
 from edge.stopping import Stop
 from edge.values import Frame
-from tests.edge.samples import make_context, make_frame
+from tests.edge.samples import make_context, make_frame, replace_windows
 
 
 @pytest.fixture
 def images(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """Replace OpenCV's windows; return the list of images that are shown."""
-    shown: list[np.ndarray] = []
-    for name in ("namedWindow", "resizeWindow", "destroyAllWindows"):
-        monkeypatch.setattr(cv2, name, lambda *_: None)
-    monkeypatch.setattr(cv2, "imshow", lambda _, image: shown.append(image))
-    monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1)
-    return shown
+    return replace_windows(monkeypatch)
 
 
 def press(monkeypatch: pytest.MonkeyPatch, key: Callable[[int], int]) -> None:
