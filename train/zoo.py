@@ -13,6 +13,7 @@ import keras
 
 from edge.errors import ModelError
 from edge.labels import EMOTIONS
+from train.narrow import narrowed
 from train.recipe import model_classes
 from train.runs import BACKBONE, SCALE, load_model, reason_of
 
@@ -65,7 +66,8 @@ def build(
     """Return a new model.
 
     `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of a .keras model of
-    the same network; its last layer is kept if it has the same classes, and replaced if it has others. `head` pools the
+    the same network; its last layer is kept if it has the same classes, and replaced if it has others. A network of less
+    `width` than that model's keeps the model's strongest filters, see train.narrow. `head` pools the
     last feature map or flattens it; `dense` hidden units follow (0: none), then dropout. `width` is the share of the
     filters, for the mobilenets. Raises ModelError if they do not fit each other.
     """
@@ -96,7 +98,8 @@ def build(
 
 def _set_weights(model: keras.Model, pretrained: keras.Model, has_head: bool) -> None:
     """Copy the weights of a model of the same network, those of the last layer only if it has the same classes."""
-    weights = pretrained.get_weights()
+    widths = [each.get_layer(BACKBONE).count_params() for each in (pretrained, model)]
+    weights = pretrained.get_weights() if widths[0] == widths[1] else narrowed(pretrained, model)
     last = len(model.layers[-1].weights)
     model.set_weights(weights if has_head else weights[:-last] + model.get_weights()[-last:])
 
