@@ -66,10 +66,10 @@ def build(
     """Return a new model.
 
     `weights` is imagenet (downloaded by Keras), none, the path of a no-top weights file, or that of a .keras model of
-    the same network; its last layer is kept if it has the same classes, and replaced if it has others. A network of less
-    `width` than that model's keeps the model's strongest filters, see train.narrow. `head` pools the
-    last feature map or flattens it; `dense` hidden units follow (0: none), then dropout. `width` is the share of the
-    filters, for the mobilenets. Raises ModelError if they do not fit each other.
+    the same network; its last layer is kept if it has the same classes, and replaced if it has others. A network of
+    less `width` keeps the strongest filters of that model (see train.narrow). `head` pools the last feature map or
+    flattens it; `dense` hidden units follow (0: none), then dropout. `width` is the share of the filters, for the
+    mobilenets. Raises ModelError if they do not fit each other.
     """
     if arch not in ARCHITECTURES:
         raise ModelError(f"expected --arch {' or '.join(ARCHITECTURES)}, found {arch!r}")
