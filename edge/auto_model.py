@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.backend import BACKENDS, SHIPPED, open_backend
 from edge.backends.base import Backend
-from edge.card import TARGETS
+from edge.card import best_targets
 from edge.detectors.yunet import MODEL as FACE_DETECTOR
 from edge.errors import MissingExtra, ModelError
 from edge.files import same_file
@@ -47,8 +47,10 @@ def open_fastest(folder: Path, threads: int) -> OpenModel:
     are never compared. Raises ModelError if no model can be opened.
     """
     models, problems = _open_all(folder, threads)
-    models, others = _with_best_targets(models)
+    targets = best_targets(model.backend.card.targets for model in models)
+    others = [model for model in models if model.backend.card.targets != targets]
     problems += [f"{model.path.name} left out: it was trained on {model.backend.card.targets}" for model in others]
+    models = [model for model in models if model.backend.card.targets == targets]
     if not models:
         details = f" ({'; '.join(problems)})" if problems else ""
         suffixes = " ".join(BACKENDS)
@@ -78,13 +80,6 @@ def _open_all(folder: Path, threads: int) -> tuple[list[OpenModel], list[str]]:
         except (MissingExtra, ModelError) as error:
             problems.append(f"{path.name} left out: {error}")
     return models, problems
-
-
-def _with_best_targets(models: list[OpenModel]) -> tuple[list[OpenModel], list[OpenModel]]:
-    """Split models into those with the first of TARGETS that any of them has, and the others."""
-    best = next((name for name in TARGETS if any(model.backend.card.targets == name for model in models)), None)
-    chosen = [model for model in models if model.backend.card.targets == best]
-    return chosen, [model for model in models if model.backend.card.targets != best]
 
 
 def _accuracy(backend: Backend) -> float:

@@ -7,7 +7,7 @@ and writes the files.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ MAX_LABELS = 1000
 MAX_LABEL = 40  # characters
 MAX_TEXT = 1000  # characters of any other text
 MAX_DEPTH = 8  # of dictionaries and lists inside each other
-TARGETS = ("votes", "labels")  # accuracies against different targets cannot be compared
+TARGETS = ("votes", "labels")  # the better ones first; accuracies against different targets cannot be compared
 PROBABILITIES, LOGITS, SCORES = "probabilities", "logits", "scores"  # scores: each from 0 to 1, with any sum
 # Fields with few values; see edge.preprocess for `colour`, edge.backends.tensors for `input_...` and `outputs`.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -140,3 +140,8 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
         yield from (text for item in (*value.keys(), *value.values()) for text in _texts(item, depth + 1))
     elif isinstance(value, (list, tuple)):
         yield from (text for item in value for text in _texts(item, depth + 1))
+
+
+def best_targets(found: Iterable[str]) -> str | None:
+    """Return which of the targets of some models is the best, None without any: only such models are compared."""
+    return min(found, key=TARGETS.index, default=None)

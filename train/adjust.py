@@ -32,7 +32,7 @@ from train.progress import progress
 from train.recipe import Recipe, recipe_of
 from train.runs import load_model, save_model
 from train.targets import emotion_frequencies, training_examples
-from train.votes import votes_on
+from train.votes import Votes, votes_on
 
 if TYPE_CHECKING:
     import keras
@@ -155,11 +155,11 @@ def add_to_bias(layer: keras.layers.Layer, offsets: Offsets) -> None:
     layer.bias.assign(keras.ops.convert_to_numpy(layer.bias) + offsets.astype(np.float32))
 
 
-def measure(faces: FaceSet, probabilities: Probabilities, soft_labels: str) -> tuple[float, float, float]:
-    """Return accuracy, mean recall and calibration error, against votes if there is a table of them."""
-    if soft_labels:
-        votes = evaluate_on_votes(votes_on(faces.names, Path(soft_labels)), probabilities)
-        return votes["accuracy"], votes["mean_recall"], votes["calibration_error"]
+def measure(faces: FaceSet, probabilities: Probabilities, votes: Votes | None) -> tuple[float, float, float]:
+    """Return accuracy, mean recall and calibration error, against votes if there are any."""
+    if votes is not None:
+        scores = evaluate_on_votes(votes, probabilities)
+        return scores["accuracy"], scores["mean_recall"], scores["calibration_error"]
     predictions = probabilities.argmax(axis=1)
     correct = predictions == faces.labels
     recall = float(np.nanmean(recalls(faces.labels, predictions)))
@@ -169,10 +169,11 @@ def measure(faces: FaceSet, probabilities: Probabilities, soft_labels: str) -> t
 def _print_table(
     rows: list[tuple[str, Offsets]], faces: FaceSet, probabilities: Probabilities, soft_labels: str
 ) -> None:
-    print(f"{len(faces)} faces of {faces.split}, against {'votes (clear majorities)' if soft_labels else 'labels'}")
+    votes = votes_on(faces.names, Path(soft_labels)) if soft_labels else None
+    print(f"{len(faces)} faces of {faces.split}, against {'votes (clear majorities)' if votes else 'labels'}")
     print(f"{'':<9}  accuracy  mean recall  calibration error")
     for name, offsets in rows:
-        accuracy, recall, error = measure(faces, shift_logits(probabilities, offsets), soft_labels)
+        accuracy, recall, error = measure(faces, shift_logits(probabilities, offsets), votes)
         print(f"{name:<9}  {accuracy:8.2%}  {recall:11.3f}  {error:17.3f}")
 
 

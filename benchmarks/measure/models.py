@@ -11,7 +11,7 @@ from benchmarks.results import ModelInfo, ModelResult
 from edge.auto_model import ACCURACY_BUDGET
 from edge.backend import open_backend
 from edge.backends.base import Backend
-from edge.card import TARGETS
+from edge.card import best_targets
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def choose(models: Sequence[ModelResult]) -> int:
     Accuracy is that measured here or, without a data set, that on the model's card. Models that learned votes are
     preferred to those that learned labels; the accuracies of the two are never compared.
     """
-    targets = next(name for name in TARGETS if any(model.info.targets == name for model in models))
+    targets = best_targets(model.info.targets for model in models)
     accuracies = {i: _accuracy(model) for i, model in enumerate(models) if model.info.targets == targets}
     minimum = max(accuracies.values()) - ACCURACY_BUDGET
     accurate = [i for i, accuracy in accuracies.items() if accuracy >= minimum]
