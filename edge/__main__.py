@@ -11,8 +11,6 @@ if __name__ == "__main__":
 
 import importlib
 from collections.abc import Sequence
-from difflib import get_close_matches
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from edge.errors import EmotionError, MissingExtra, UsageError, exit_status
 COMMANDS = {  # name -> module with main(argv) -> exit status
     "run": "edge.run",
     "adopt": "edge.adopt",
+    "app": "edge.app.command",
     "browser": "edge.browser.command",
     "collect": "edge.collect",
     "doctor": "edge.doctor.command",
@@ -42,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def version() -> str:
     """Return the version of the installed package."""
+    from importlib import metadata  # here: it takes a tenth of the start
+
     try:
         return metadata.version("edge-emotion")
     except metadata.PackageNotFoundError:
@@ -77,6 +78,8 @@ def _check_spelling(text: str) -> None:
     """Raise UsageError for a text that is no file, but close to the name of a command or source."""
     if text in NAMED_SOURCES or Path(text).exists():
         return
+    from difflib import get_close_matches
+
     matches = get_close_matches(text, [*COMMANDS, *NAMED_SOURCES], n=1)
     if matches:
         raise UsageError(f"expected a command or a source, found {text!r}; did you mean {matches[0]}?")

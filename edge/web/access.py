@@ -15,6 +15,7 @@ import ipaddress
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,11 +93,15 @@ class Access:
 
 
 class Guard:
-    """Let through what Access allows, and add the headers of HEADERS to every answer that does not set them."""
+    """Let through what Access allows, and add headers to every answer that does not set them.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    Without `access`, as for a public page, everything passes.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access | None, headers: Mapping[str, str] = HEADERS) -> None:
         self._app = app
         self._access = access
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -106,13 +111,13 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
         if scope["type"] != "http":
             return
-        answer = self._access.refusal(Request(scope)) or self._app
+        answer = (self._access and self._access.refusal(Request(scope))) or self._app
         await answer(scope, receive, send_with_headers)
 
 

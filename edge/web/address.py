@@ -30,8 +30,13 @@ class Address:
         match = re.fullmatch(r"(?:(\[[^\]\s]+\]|[^:\[\]\s/@]+):)?(\d{1,5})", text)
         if not match or int(match[2]) > 65535:
             raise UsageError(f"expected --serve [HOST:]PORT, as 8000 or 0.0.0.0:8000, found {text!r}")
-        host = (match[1] or DEFAULT_HOST).strip("[]")
-        return cls(host, _resolve(host), int(match[2]))
+        return cls.of(match[1] or DEFAULT_HOST, int(match[2]))
+
+    @classmethod
+    def of(cls, host: str, port: int) -> Address:
+        """Return the address of a host, by name or by IP address. Raises UsageError if it has none."""
+        host = host.strip("[]")
+        return cls(host, _resolve(host), port)
 
     @property
     def is_private(self) -> bool:
@@ -73,7 +78,7 @@ def _resolve(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         return min((ipaddress.ip_address(item[4][0]) for item in found), key=lambda ip: ip.version)
     except (OSError, ValueError) as error:  # UnicodeError is a ValueError
-        raise UsageError(f"expected --serve with an address of this machine, found {host!r}; try 0.0.0.0") from error
+        raise UsageError(f"expected an address of this machine to serve on, found {host!r}; try 0.0.0.0") from error
 
 
 def _own_ip(version: int) -> str:
