@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.backends.base import Backend
+from edge.opencv import cv2
 from edge.preprocess import crop, to_input
 from edge.values import Box, Face, Image, Probabilities
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class Classifier:
@@ -25,7 +29,7 @@ class Classifier:
         `face` is uint8, [height, width] grey or [height, width, 3] BGR. Return float32 [labels].
         """
         pixels = to_input(face, self.card.input_size, self.card.face_size, self.card.colour)
-        return self.backend.run(np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels)
+        return self.backend.run(cv2.flip(pixels, 1) if mirrored else pixels)
 
     def read(self, image: Image, box: Box, mirrored: bool = False) -> Probabilities:
         """Classify the face inside `box` of a picture, or its mirror image; return float32 [labels]."""
@@ -67,6 +71,8 @@ class ClassifierPool:
         return [shares[i % count][i // count] for i in range(len(faces))]
 
     def _open(self, count: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # here: it takes time to import, and few runs need it
+
         self._executor = self._executor or ThreadPoolExecutor(self._workers - 1, thread_name_prefix="classifier")
         while len(self._classifiers) < count:
             self._classifiers.append(Classifier(self._classifiers[0].backend.another()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +70,8 @@ def native_name(path: Path) -> Iterator[str]:
     if "%" not in name and _is_utf8(name):
         yield name
         return
+    import tempfile  # here: few files have such a name
+
     with tempfile.TemporaryDirectory() as folder:
         link = Path(folder) / f"link{path.suffix if _is_utf8(path.suffix) and '%' not in path.suffix else ''}"
         link.symlink_to(name)

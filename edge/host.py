@@ -6,15 +6,11 @@ results.json.
 
 from __future__ import annotations
 
-import hmac
-import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import TypedDict
 
@@ -95,6 +91,9 @@ def device_id(purpose: str = "") -> str:
     The machine's own id is confidential (machine-id(5)): only a keyed hash of it is shown. Where there is none, the
     network card's address takes its place.
     """
+    import hmac  # here and below: what few commands need
+    import uuid
+
     machine = _read("/etc/machine-id") or f"{uuid.getnode():012x}"
     return hmac.new(machine.encode(), f"edge-emotion {purpose}".encode(), "sha256").hexdigest()[:12]
 
@@ -129,11 +128,13 @@ def resident_mb() -> float | None:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed packages among PACKAGES."""
+    from importlib import metadata
+
     versions = {}
     for package in PACKAGES:
         try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
             continue
     return versions
 
@@ -179,6 +180,8 @@ def parse_throttled(answer: str | None, since_boot: bool = False) -> list[str] |
 
 def _vcgencmd(command: str) -> str | None:
     """Return the answer of a Raspberry Pi's firmware."""
+    import subprocess
+
     if not shutil.which("vcgencmd"):
         return None
     try:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
-
-import numpy as np
 
 STAGES = ("capture", "detect", "classify", "smooth", "draw", "output")  # in the order of the loop
 MAX_FRAMES = 10_000  # latest frames of which times are kept, so that memory stays bounded in a run of days
 FPS_INTERVALS = 30  # between the latest frames, over which the current frame rate is measured
+
+
+class Stage:
+    """Measure the time of each `with` block; one that raises does not count."""
+
+    def __init__(self) -> None:
+        self.times_s: deque[float] = deque(maxlen=MAX_FRAMES)
+
+    def __enter__(self) -> None:
+        self._start_s = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self.times_s.append(time.perf_counter() - self._start_s)
 
 
 class Meter:
@@ -20,18 +31,17 @@ class Meter:
 
     def __init__(self) -> None:
         self.frames = 0
-        self._stages: dict[str, deque[float]] = {}
+        self._stages: dict[str, Stage] = {}
         self._ages: deque[float] = deque(maxlen=MAX_FRAMES)
         self._ends: deque[float] = deque(maxlen=FPS_INTERVALS + 1)
         self._first_s = 0.0
         self._last_s = 0.0
 
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure the time of a stage."""
-        start = time.perf_counter()
-        yield
-        self._stages.setdefault(name, deque(maxlen=MAX_FRAMES)).append(time.perf_counter() - start)
+    def stage(self, name: str) -> Stage:
+        """Return the context that measures a stage; it cannot contain itself."""
+        if name not in self._stages:
+            self._stages[name] = Stage()
+        return self._stages[name]
 
     def reading(self, captured_s: float) -> None:
         """Record that a frame captured at that time (time.monotonic) has been read now."""
@@ -49,9 +59,12 @@ class Meter:
         """Return the frames per second over the last 30 intervals; 0 before the second frame."""
         return _rate(len(self._ends), self._ends[-1] - self._ends[0]) if self._ends else 0.0
 
+    def _times_s(self, name: str) -> deque[float]:
+        return self._stages[name].times_s if name in self._stages else deque()
+
     def spent_ms(self) -> dict[str, float]:
         """Return the total time of each stage in milliseconds."""
-        return {name: 1000 * sum(times) for name, times in self._stages.items()}
+        return {name: 1000 * sum(stage.times_s) for name, stage in self._stages.items()}
 
     @property
     def ages_ms(self) -> list[float]:
@@ -65,7 +78,7 @@ class Meter:
             "frames": self.frames,
             "seconds": round(seconds, 3),
             "fps": round(_rate(self.frames, seconds), 2),
-            "stages_ms": {name: _percentiles(self._stages[name]) for name in STAGES if name in self._stages},
+            "stages_ms": {name: _percentiles(times_s) for name in STAGES if (times_s := self._times_s(name))},
             "age_ms": _percentiles(self._ages),
         }
 
@@ -77,5 +90,13 @@ def _rate(frames: int, seconds: float) -> float:
 def _percentiles(times_s: deque[float]) -> dict[str, float | None]:
     if not times_s:
         return {"p50": None, "p95": None}
-    p50, p95 = np.percentile(np.array(times_s) * 1000, [50, 95])
-    return {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
+    ordered = sorted(times_s)
+    return {f"p{percent}": round(1000 * _percentile(ordered, percent), 3) for percent in (50, 95)}
+
+
+def _percentile(ordered: list[float], percent: float) -> float:
+    """Interpolate between the two nearest values, as np.percentile does, whose first call imports all of numpy.ma."""
+    position = (len(ordered) - 1) * percent / 100
+    low = int(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (position - low) * (ordered[high] - ordered[low])

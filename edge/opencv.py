@@ -11,12 +11,14 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import EmotionError, MissingExtra
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 # Its log lines would appear among those of this program; set these variables to see them.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
@@ -40,6 +42,8 @@ def load_opencv() -> ModuleType:
     folders = [Path(folder).resolve() for folder in getattr(module, "__path__", [])]
     if not hasattr(module, "VideoCapture"):
         raise _missing(f"but {folders[0] if folders else module} holds only remains of it")
+    if all(_packages_beside(folder) < 2 for folder in getattr(module, "__path__", [])):
+        return module
     versions = {item.name: item.version for item in _installed() if _folder(item) in folders}
     if len({version.rsplit(".", 1)[0] for version in versions.values()}) > 1:  # the last number is the package's build
         names = ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -47,8 +51,15 @@ def load_opencv() -> ModuleType:
     return module
 
 
+def _packages_beside(folder: str) -> int:
+    """Count what pip keeps of OpenCV packages beside the folder cv2: a look at names, which takes no time."""
+    return sum(1 for _ in Path(folder).parent.glob("opencv*.dist-info"))
+
+
 def _installed() -> list[metadata.Distribution]:
     """Return the OpenCV packages that pip lists, even if their files are gone."""
+    from importlib import metadata  # here: it takes a tenth of the start
+
     return [item for name in PACKAGES for item in metadata.distributions(name=name)]
 
 
@@ -93,8 +104,13 @@ def translate_errors(kind: type[EmotionError], problem: str) -> Iterator[None]:
     try:
         yield
     except (cv2.error, MemoryError) as error:
-        reason = getattr(error, "err", "") or "out of memory"
-        raise kind(f"{problem}: OpenCV {cv2.__version__} reports {' '.join(reason.split())}") from error
+        raise translated(error, kind, problem) from error
 
 
-__all__ = ["MAX_PIXELS", "cv2", "load_opencv", "translate_errors"]
+def translated(error: Exception, kind: type[EmotionError], problem: str) -> EmotionError:
+    """Return a cv2.error or MemoryError as an error of this program; see translate_errors."""
+    reason = getattr(error, "err", "") or "out of memory"
+    return kind(f"{problem}: OpenCV {cv2.__version__} reports {' '.join(reason.split())}")
+
+
+__all__ = ["MAX_PIXELS", "cv2", "load_opencv", "translate_errors", "translated"]

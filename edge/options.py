@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole, workers
@@ -17,7 +16,6 @@ from edge.sinks.outlet import STANDARD_OUTPUTS
 from edge.sinks.thinning import Thinning
 from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.base import CameraSettings
-from edge.sources.camera_list import list_cameras, table
 
 DEFAULT_SOURCE = "0"
 ALTERNATIVES = {  # options that people try -> the one that they mean
@@ -41,6 +39,8 @@ class ListCameras(argparse.Action):
     """List the cameras of this machine and end the program."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from edge.sources.camera_list import list_cameras, table  # here: few command lines need it
+
         print("\n".join(table(list_cameras())))
         parser.exit()
 
@@ -237,6 +237,8 @@ def _unrecognized(option: str, value: str | None) -> str:
     """
     if not option.startswith("-"):
         return f"expected one source, found {value} and {option}; give a folder or a quoted 'folder/*.jpg'"
+    from difflib import get_close_matches
+
     name, _, own_value = option.partition("=")
     matches = get_close_matches(name, ALTERNATIVES, n=1, cutoff=0.8)
     if not matches:

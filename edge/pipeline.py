@@ -13,7 +13,7 @@ from edge.detectors.base import Detector
 from edge.draw import annotate, annotate_error
 from edge.errors import EmotionError, SourceError
 from edge.meter import Meter
-from edge.opencv import translate_errors
+from edge.opencv import cv2, translated
 from edge.sinks.base import Sink
 from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker
@@ -56,8 +56,11 @@ class Pipeline:
         SourceError if OpenCV cannot work on a picture of that size.
         """
         read = self._read_video_frame if frame.name is None else self._read_picture
-        with translate_errors(SourceError, f"cannot find faces in {_described(frame)} with {self.detector.name}"):
+        try:
             readings = read(frame)
+        except (cv2.error, MemoryError) as error:
+            problem = f"cannot find faces in {_described(frame)} with {self.detector.name}"
+            raise translated(error, SourceError, problem) from error
         self.meter.reading(frame.captured_s)
         return readings
 

@@ -52,7 +52,7 @@ def sample_patch(image: Image, centre: tuple[float, float], width: float, size: 
     Outside the picture, the border pixels are repeated.
     """
     scale = size / width
-    transform = np.array([[scale, 0, size / 2 - scale * centre[0]], [0, scale, size / 2 - scale * centre[1]]])
+    transform = np.array([[scale, 0.0, size / 2 - scale * centre[0]], [0.0, scale, size / 2 - scale * centre[1]]])
     patch = cv2.warpAffine(image, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return to_grey(patch)
 
@@ -64,11 +64,11 @@ def to_grey(image: Image) -> Image:
 
 def to_face(face: Image, face_size: int) -> Image:
     """Reduce a face, grey or BGR, to the resolution of the training faces; leave a FER-2013 picture as it is."""
-    if face.shape[:2] == (face_size, face_size):
-        return face
     while min(face.shape[:2]) >= 2 * face_size:  # halving uses every pixel
         height, width = (side // 2 for side in face.shape[:2])
         face = cv2.resize(face[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    if face.shape[:2] == (face_size, face_size):
+        return face
     return cv2.resize(face, (face_size, face_size), interpolation=cv2.INTER_LINEAR)
 
 

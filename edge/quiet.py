@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +89,8 @@ def _content(output: IO[bytes]) -> bytes:
 def _temporary_file() -> IO[bytes]:
     if hasattr(os, "memfd_create"):  # needs no folder for temporary files
         return os.fdopen(os.memfd_create("output"), "w+b", buffering=0)
+    import tempfile
+
     try:
         return tempfile.TemporaryFile(buffering=0)
     except OSError:  # no folder takes one: nothing can be shown

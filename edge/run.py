@@ -44,8 +44,6 @@ from edge.reader import EmotionReader
 from edge.service.sd_notify import is_service
 from edge.sink import Output, is_watched, open_sinks, poll
 from edge.sinks.base import Sink, SinkContext
-from edge.sinks.encoders import best_suffix
-from edge.sinks.window import window_unavailable
 from edge.source import open_source, paced
 from edge.sources.base import Source
 from edge.stopping import stop_on_signals
@@ -149,16 +147,24 @@ def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:
     outputs = [*options.outputs, *([Output("systemd")] if is_service() else [])]
     if options.workers:
         return outputs or [Output("console")], None
-    no_window = window_unavailable() if options.display else "--no-display"
+    no_window = _window_unavailable() if options.display else "--no-display"
     if no_window is None:
         return [Output("window"), *outputs], None
     if options.writes_to_stdout or (is_service() and options.outputs):  # the journal would keep every reading
         return outputs, None
     has_pictures = any(output.name in ("record", "serve") for output in outputs)
     if options.source == "demo" and options.display and not has_pictures:
+        from edge.sinks.encoders import best_suffix
+
         outputs.append(Output("record", f"demo{best_suffix()}"))  # something to look at
     recordings = [f", recording to {output.target}" for output in outputs if output.name == "record"]
     return [Output("console"), *outputs], f"{no_window}: printing readings{''.join(recordings)}"
+
+
+def _window_unavailable() -> str | None:
+    from edge.sinks.window import window_unavailable  # here and above: few runs need it
+
+    return window_unavailable()
 
 
 def _plan_workers(options: RunOptions, source: Source) -> Plan | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ HYSTERESIS = 0.1  # lead in probability that another emotion needs to become the
 FORGET_AFTER_S = 10.0
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(NamedTuple):
     """Remember one face: the time and the mean of its last update, and its label."""
 
     time_s: float
@@ -72,13 +71,14 @@ class Smoother:
         The label changes only when another emotion leads by the hysteresis, or when its probability falls below
         `uncertain_below`. After that, it takes half the hysteresis more than `uncertain_below` to leave `uncertain`.
         """
-        best = int(probabilities.argmax())
+        values: list[float] = probabilities.tolist()  # a few numbers are compared faster without numpy
+        best = max(values)
         if current in self._labels:
-            probability = float(probabilities[self._labels.index(current)])
-            if probability >= self._uncertain_below and probability + self._hysteresis >= probabilities[best]:
+            probability = values[self._labels.index(current)]
+            if probability >= self._uncertain_below and probability + self._hysteresis >= best:
                 return current
         threshold = self._uncertain_below + (self._hysteresis / 2 if current == UNCERTAIN else 0)
-        return self._labels[best] if probabilities[best] >= threshold else UNCERTAIN
+        return self._labels[values.index(best)] if best >= threshold else UNCERTAIN
 
     def _forget(self, now_s: float) -> None:
         """Drop the faces that were not seen for long: ids are never reused, so they would accumulate."""

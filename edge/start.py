@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 def command() -> NoReturn:
     """Run the command of sys.argv, and end the process with its exit status."""
     signal.signal(signal.SIGINT, _end_now)
-    import traceback
-
     from edge.errors import exit_status
     from edge.stopping import handle_signals
 
@@ -33,6 +31,8 @@ def command() -> NoReturn:
     except SystemExit as end:  # from argparse
         status = end.code if isinstance(end.code, int) else 0
     except BaseException:
+        import traceback
+
         traceback.print_exc()
         status = 1
     _end(status, watchdog)

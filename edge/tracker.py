@@ -9,8 +9,8 @@ track, or misses a face that still looks as before, detection runs again on the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import NamedTuple
 
 from edge.detectors.base import Detector
 from edge.opencv import cv2
@@ -29,8 +29,7 @@ SAME_PERSON = 0.55
 NEWCOMER = 1 / 16
 
 
-@dataclass(frozen=True)
-class Track:
+class Track(NamedTuple):
     """Hold a face as it was last seen, and its patch, grey [PATCH, PATCH], from its last detection."""
 
     face: Face
@@ -81,9 +80,13 @@ class Tracker:
 
     def _follow(self, image: Image, visible: dict[int, Track]) -> bool:
         """Move the visible tracks to where their faces are now; return False, and move none, if one is lost."""
-        faces = {id_: self._search(image, track) for id_, track in visible.items()}
-        moved = {id_: replace(visible[id_], face=face) for id_, face in faces.items() if face is not None}
-        if len(moved) < len(visible) or _merged(visible, moved):
+        moved = {}
+        for id_, track in visible.items():
+            face = self._search(image, track)
+            if face is None:
+                return False
+            moved[id_] = track._replace(face=face)
+        if len(moved) > 1 and _merged(visible, moved):
             return False
         self._advance(moved)
         return True
@@ -104,7 +107,7 @@ class Tracker:
                 continue
             nearby = self._search(image, track)
             if nearby and not any(nearby.box.iou(face.box) >= SAME_FACE_IOU for face in faces):
-                tracks[id_] = replace(track, face=nearby, undetected=True)
+                tracks[id_] = track._replace(face=nearby, undetected=True)
                 undetected += 1
         self._advance(tracks)
         return not opened and not undetected
@@ -119,7 +122,7 @@ class Tracker:
         ids: dict[int, int] = {}
         for iou, i, id_ in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
             if iou >= SAME_FACE_IOU and i not in ids and id_ not in ids.values():
-                at = replace(self._tracks[id_], face=faces[i])
+                at = self._tracks[id_]._replace(face=faces[i])
                 if self._search(image, at, SAME_PERSON):
                     ids[i] = id_
         return ids
@@ -138,7 +141,7 @@ class Tracker:
     def _advance(self, visible: dict[int, Track]) -> None:
         """Keep the tracks visible on this frame, and those that were not missed for too long."""
         missed = {
-            id_: replace(track, missed=track.missed + 1)
+            id_: track._replace(missed=track.missed + 1)
             for id_, track in self._tracks.items()
             if id_ not in visible and track.missed + 1 < MAX_MISSED
         }

@@ -12,8 +12,7 @@ from edge.backends.tensors import Signature, Tensor, Tensors, check_signature
 from edge.errors import ModelError
 from edge.model_file import ModelFile
 from edge.quiet import quiet
-from edge.support import machine_problem, python_problem, this_machine
-from edge.values import Image, Probabilities
+from edge.values import Floats, Image, Probabilities
 
 RUNTIMES = {  # package -> module, in order of preference
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -29,6 +28,8 @@ def _interpreter_class() -> tuple[str, Any]:
             return package, importlib.import_module(module).Interpreter
         except ImportError as error:
             reasons.append(str(error).splitlines()[0])
+    from edge.support import machine_problem, python_problem, this_machine  # here: only where there is a problem
+
     machine = this_machine()
     problem = machine_problem(machine) or python_problem(machine)
     hint = "run: pip install ai-edge-litert (or, with Python up to 3.11 and numpy 1, tflite-runtime)"
@@ -54,12 +55,12 @@ def open_interpreter(graph: bytes, path: Path, threads: int) -> tuple[str, Any]:
     return name, interpreter
 
 
-def _signature(interpreter: Any) -> Signature:
+def _signature(interpreter: Any, precision: str) -> Signature:
     def described(details: list[dict[str, Any]]) -> tuple[Tensor, ...]:
         return tuple(Tensor.of(item["shape"], np.dtype(item["dtype"]).name) for item in details)
 
     inputs = described(interpreter.get_input_details())
-    return Signature(inputs, described(interpreter.get_output_details()), _precision(interpreter))
+    return Signature(inputs, described(interpreter.get_output_details()), precision)
 
 
 def _precision(interpreter: Any) -> str:
@@ -69,6 +70,22 @@ def _precision(interpreter: Any) -> str:
     if any(item["dtype"] == np.int32 and len(item["quantization_parameters"]["scales"]) for item in tensors):
         return "int8"
     return "dynamic" if "int8" in types else "float16" if "float16" in types else "float32"
+
+
+def _dequantized(output: dict[str, Any], path: Path) -> Floats | None:
+    """Return what each value of a quantized output stands for, indexed by that value; None for an output of floats.
+
+    This is the only place where an output is dequantized. Raises ModelError for one of more than 16 bits.
+    """
+    scale, zero_point = output["quantization"]
+    if not scale:
+        return None
+    dtype = np.dtype(output["dtype"])
+    if dtype.itemsize > 2:
+        raise ModelError(f"expected outputs of 8 or 16 bits in {path}, found {dtype}; export it with float outputs")
+    values = np.arange(1 << 8 * dtype.itemsize).astype(dtype)  # negative ones last: they are indexed from the end
+    dequantized: Floats = (values.astype(np.float32) - zero_point) * np.float32(scale)
+    return dequantized
 
 
 class LiteRT:
@@ -81,27 +98,21 @@ class LiteRT:
         self.invoke = self._interpreter.invoke
         inputs = self._interpreter.get_input_details()[0]
         outputs = self._interpreter.get_output_details()[0]
-        check_signature(model.card, _signature(self._interpreter), str(model.path))
-        self._tensors = Tensors(model.card, inputs["quantization"])
+        check_signature(model.card, _signature(self._interpreter, model.card.precision), str(model.path))
+        self._tensors = Tensors(model.card, inputs["quantization"], _dequantized(outputs, model.path))
         self._input_index = inputs["index"]
         self._output_index = outputs["index"]
-        self._scale, self._zero_point = outputs["quantization"]
 
     @staticmethod
     def signature(graph: bytes, path: Path) -> Signature:
-        return _signature(open_interpreter(graph, path, 1)[1])
+        interpreter = open_interpreter(graph, path, 1)[1]
+        return _signature(interpreter, _precision(interpreter))
 
     def another(self) -> LiteRT:
         return LiteRT(self._model, threads=1)
 
     def run(self, pixels: Image) -> Probabilities:
-        """Return float32 [labels] for uint8 [size, size, 3] RGB.
-
-        This is the only place where a quantized output is dequantized.
-        """
+        """Return float32 [labels] for uint8 [size, size, 3] RGB."""
         self._interpreter.set_tensor(self._input_index, self._tensors.input(pixels))
         self.invoke()
-        values = self._interpreter.get_tensor(self._output_index)
-        if self._scale:
-            values = (values.astype(np.float32) - self._zero_point) * np.float32(self._scale)
-        return self._tensors.probabilities(values)
+        return self._tensors.probabilities(self._interpreter.get_tensor(self._output_index))

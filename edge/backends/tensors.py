@@ -89,18 +89,25 @@ def check_signature(card: ModelCard, found: Signature, place: str) -> None:
 class Tensors:
     """Convert between pixels and probabilities and the tensors of one graph.
 
-    `quantization` is the scale and zero point of an integer input; a scale of 0 means that it has none.
+    `quantization` is the scale and zero point of an integer input; a scale of 0 means that it has none. `answers` is
+    what each value of a quantized output stands for, indexed by that value.
     """
 
-    def __init__(self, card: ModelCard, quantization: tuple[float, int] = (0.0, 0)) -> None:
+    def __init__(
+        self, card: ModelCard, quantization: tuple[float, int] = (0.0, 0), answers: Floats | None = None
+    ) -> None:
+        self._answers = answers
         self._channels = card.channels
         self._is_nchw = card.input_layout == "nchw"
         self._outputs = card.outputs
         table = _table(card, *quantization)
         self._table = None if table.dtype == np.uint8 and (table == np.arange(256)[:, None]).all() else table
+        self._as_they_are = self._table is None and card.channels == 3 and not self._is_nchw
 
     def input(self, pixels: Image) -> npt.NDArray[Any]:
         """Return the input tensor, [1, size, size, channels] or channels first, of pixels [size, size, 3]."""
+        if self._as_they_are:
+            return pixels[None]
         values: npt.NDArray[Any] = pixels[..., : self._channels]
         if self._table is not None:
             values = self._table[values, np.arange(self._channels) % self._table.shape[1]]
@@ -110,7 +117,8 @@ class Tensors:
 
     def probabilities(self, values: npt.NDArray[Any]) -> Probabilities:
         """Return the probabilities, float32 [labels], of the graph's output of any shape."""
-        return to_probabilities(np.asarray(values, dtype=np.float32).reshape(-1), self._outputs)
+        floats = np.asarray(values, dtype=np.float32) if self._answers is None else self._answers.take(values)
+        return to_probabilities(floats.reshape(-1), self._outputs)
 
 
 def _table(card: ModelCard, scale: float, zero_point: int) -> npt.NDArray[Any]:

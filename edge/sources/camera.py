@@ -10,7 +10,6 @@ from pathlib import Path
 from edge.errors import SourceError
 from edge.opencv import cv2
 from edge.sources.base import CameraSettings
-from edge.sources.camera_trouble import why_not
 from edge.sources.capture import OpenCVCapture
 from edge.sources.frame_times import plausible_fps
 from edge.values import Image
@@ -23,6 +22,13 @@ LINKS = "/dev/v4l/"  # udev's links by the name or the port of a camera
 WARM_UP_S = 5.0
 RETRY_S = 1.0
 RETRY_INTERVAL_S = 0.02
+
+
+def why_not(index: int) -> str:
+    """Return why a camera cannot be opened; see edge.sources.camera_trouble."""
+    from edge.sources import camera_trouble  # here: few runs need it
+
+    return camera_trouble.why_not(index)
 
 
 class Camera(OpenCVCapture):

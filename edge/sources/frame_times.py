@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Sequence
 
 MAX_FPS = 240.0  # of a header; browsers write 1000, the clock of the file
@@ -48,10 +47,11 @@ def plausible_fps(header_fps: float, timestamps_s: Sequence[float | None] = ()) 
     """
     header = header_fps if 0 < header_fps <= MAX_FPS else None
     known = [timestamp for timestamp in timestamps_s if timestamp is not None]
-    intervals = [after - before for before, after in itertools.pairwise(known) if after > before]
+    intervals = sorted(after - before for before, after in itertools.pairwise(known) if after > before)
     if not intervals:
         return header or DEFAULT_FPS
-    measured = 1 / statistics.median(intervals)
+    middle = (len(intervals) - 1) // 2
+    measured = 2 / (intervals[middle] + intervals[len(intervals) // 2])
     if header and 0.8 <= header / measured <= 1.25:
         return header
     return min(measured, MAX_FPS)

@@ -5,20 +5,21 @@ FFmpeg would collect a picture without a limit to its size, and hold pictures ba
 
 from __future__ import annotations
 
-import http.client
 import re
 import select
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge.errors import SourceError
 from edge.picture import decode_picture
-from edge.sources.address import is_file, request, stream_error
 from edge.sources.base import CameraSettings, Capture
 from edge.sources.capture import FFmpegCapture
 from edge.sources.stream import Stream
-from edge.sources.web_file import open_web_file
 from edge.values import Image
+
+if TYPE_CHECKING:
+    import http.client
 
 PICTURE_TIMEOUT_S = 3.0  # for one sound picture, however slowly its bytes come
 BACKLOG = 1 << 20  # bytes that are looked through at once for the newest picture; at least two pictures
@@ -37,6 +38,9 @@ class HttpStream:
     may_be_still = True
 
     def __init__(self, text: str, settings: CameraSettings) -> None:
+        from edge.sources.address import is_file, request, stream_error  # here: HTTP takes long to import
+        from edge.sources.web_file import open_web_file
+
         response = request(text)
         boundary = response.headers.get_param("boundary") if response else None
         self.file: FFmpegCapture | None = None  # to be read as a recording, in place of this stream

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from edge.errors import SourceError
 from edge.opencv import cv2
-from edge.sources.address import stream_error
 from edge.sources.base import CameraSettings
 from edge.sources.capture import FFmpegCapture
 
@@ -31,18 +30,24 @@ class Stream(FFmpegCapture):
     supported_settings: tuple[str, ...] = ()
     may_be_still = True
 
-    def __init__(self, text: str, settings: CameraSettings, error: Callable[[str], SourceError] = stream_error) -> None:
+    def __init__(self, text: str, settings: CameraSettings, error: Callable[[str], SourceError] | None = None) -> None:
         url, transport = split_transport(lowercase_scheme(text))
         _set_options(transport)
         parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
         if not url.startswith("http") and "OPENCV_FFMPEG_THREADS" not in os.environ:
             parameters += [cv2.CAP_PROP_N_THREADS, DECODER_THREADS]
-        super().__init__(cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters), lambda: error(url))
+        super().__init__(cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters), lambda: (error or _stream_error)(url))
 
     @staticmethod
     def accepts(text: str) -> bool:
         """Return whether the text is the URL of a stream."""
         return re.match(SCHEMES, text, re.IGNORECASE) is not None
+
+
+def _stream_error(url: str) -> SourceError:
+    from edge.sources.address import stream_error  # here: HTTP takes long to import
+
+    return stream_error(url)
 
 
 def lowercase_scheme(url: str) -> str:
