@@ -2,6 +2,8 @@ PYTHON ?= python3
 LEAN = .venv-lean
 FULL = .venv
 LINT = .venv-lint
+# Tests of one group share fixtures; see tests/conftest.py. Each process may hold TensorFlow, so there are few.
+PARALLEL = --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
 # An OpenCV that opens windows if there is a display, else the one that needs no libGL.
@@ -18,14 +20,14 @@ demo: $(LEAN)/$(PROFILE).done  ## install the lean environment and run the shipp
 	@echo "next: $(LEAN)/bin/edge-emotion (the first camera), $(LEAN)/bin/edge-emotion --help"
 
 test: $(FULL)/dev.done lint  ## install the full environment and run every check
-	$(FULL)/bin/python -m pytest $(ARGS)
+	$(FULL)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 test-fast: $(FULL)/dev.done  ## run the tests that train, export and measure nothing
-	$(FULL)/bin/python -m pytest -m "not slow" $(ARGS)
+	$(FULL)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-lean: .venv-lowest/lean.done .venv-newest/lean.done  ## test edge with the lowest and the newest versions allowed
-	.venv-lowest/bin/python -m pytest -m "not slow" tests/edge $(ARGS)
-	.venv-newest/bin/python -m pytest -m "not slow" tests/edge $(ARGS)
+	.venv-lowest/bin/python -m pytest $(PARALLEL) -m "not slow" tests/edge $(ARGS)
+	.venv-newest/bin/python -m pytest $(PARALLEL) -m "not slow" tests/edge $(ARGS)
 
 fuzz: $(FULL)/dev.done  ## attack with damaged and hostile input for minutes, and print the counts
 	$(FULL)/bin/python -m pytest -m fuzz --capture=no tests/edge $(ARGS)
@@ -51,7 +53,7 @@ $(FULL)/%.done $(LINT)/%.done: pyproject.toml
 .venv-lowest/lean.done .venv-newest/lean.done: pyproject.toml tests/lowest.txt
 	@rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python $(PIP_INSTALL) --no-compile --editable ".[headless]" pytest $(CONSTRAINTS)
+	$(@D)/bin/python $(PIP_INSTALL) --no-compile --editable ".[headless]" pytest pytest-xdist $(CONSTRAINTS)
 	@touch $@
 
 clean:

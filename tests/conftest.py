@@ -20,11 +20,16 @@ SLOW_FIXTURES = {"exported", "public_test", "tiny_run"}
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects tests by their markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that need a trained or exported model, or the whole data set, as slow; fuzz only by `-m fuzz`."""
+    """Mark the tests that need a trained or exported model, or the whole data set, as slow; fuzz only by `-m fuzz`.
+
+    Of several processes, one runs all of these, so that their fixtures are made once; each other file is run by one.
+    """
     if "fuzz" not in config.option.markexpr:
         items[:] = [item for item in items if item.get_closest_marker("fuzz") is None]
     for item in items:
-        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        is_slow = not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("slow fixtures" if is_slow else item.path.name))
+        if is_slow:
             item.add_marker("slow")
 
 
