@@ -26,7 +26,8 @@ from benchmarks.report.blocks import Table, markdown
 from edge.arguments import ArgumentParser, whole
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
-from edge.cluster.client import DaskCluster, read_in_order
+from edge.cluster.client import read_in_order
+from edge.cluster.dask_cluster import DaskCluster
 from edge.cluster.worker import Job, Picture, read_batch
 from edge.detector import DETECTORS, open_detector, set_cores
 from edge.errors import exit_status

@@ -10,24 +10,21 @@ time is read once more by a child process of this one, which finds the picture t
 from __future__ import annotations
 
 import contextlib
-import logging
-import signal
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
+from edge.cluster.dask_cluster import DaskCluster, deaf_to_interrupts
 from edge.cluster.progress import Progress
 from edge.cluster.resume import Done, find_done
 from edge.cluster.worker import Job, Outcome, Picture, read_batch
-from edge.errors import EmotionError, MissingExtra, SourceError, UsageError
+from edge.errors import EmotionError, SourceError, UsageError
 from edge.meter import Meter
 from edge.options import RunOptions
 from edge.sinks.background import NO_PICTURE
@@ -42,16 +39,7 @@ OUTPUTS = ("events", "console")  # that need no pictures and no video
 BATCH = 16  # pictures: a fraction of a second, of which sending them is a hundredth
 BATCHES_A_WORKER = 4  # sent ahead, so that a slow batch does not hold up the others
 MIN_BATCHES = 8
-CONNECT_TIMEOUT = "10s"
-COUNT_INTERVAL_S = 1.0
 WAIT_S = 0.01
-
-
-# Of workers that this program starts. Dask's own make the C library give memory back after each picture (mallopt(3),
-# M_TRIM_THRESHOLD), which costs a fifth of the time.
-LOCAL_SETTINGS = {
-    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1, "MKL_NUM_THREADS": 1}
-}
 
 
 class Cluster(Protocol):
@@ -89,73 +77,6 @@ class Plan:
         if self.pictures:
             with DaskCluster(options.workers) as cluster:
                 read_pictures(self, job, cluster, sinks, meter)
-
-
-class DaskCluster:
-    """Run functions on processes of this machine, or on the workers of a Dask scheduler."""
-
-    def __init__(self, workers: int | str) -> None:
-        """Start so many processes, or connect to a scheduler. Raises MissingExtra or UsageError."""
-        try:
-            import dask
-            import distributed
-        except ImportError as error:
-            raise MissingExtra("dask.distributed", "cluster") from error
-        self.ended: type[Exception] = distributed.KilledWorker
-        for name in logging.root.manager.loggerDict:  # the lines of this program say what counts
-            if name.startswith("distributed"):
-                logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._closing = contextlib.ExitStack()
-        address: Any = workers
-        if isinstance(workers, int):
-            with deaf_to_interrupts(), dask.config.set(LOCAL_SETTINGS):
-                local = distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    security=True,  # other users of this machine reach its ports: Dask runs what they send
-                    dashboard_address=None,
-                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # serves health alone
-                    silence_logs=logging.CRITICAL,
-                )
-            address = self._closing.enter_context(local)
-        try:
-            self._client = self._closing.enter_context(
-                distributed.Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
-            )
-        except (OSError, ValueError) as error:
-            raise UsageError(f"expected a Dask scheduler at {address}, cannot connect: {error}") from error
-
-        self._workers = 0
-        self._counted_s = -COUNT_INTERVAL_S
-
-    def submit(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self._client.submit(function, *args, pure=False)
-
-    def workers(self) -> int:
-        if time.monotonic() - self._counted_s > COUNT_INTERVAL_S:  # asking takes milliseconds
-            self._workers = sum(self._client.nthreads().values())
-            self._counted_s = time.monotonic()
-        return self._workers
-
-    def __enter__(self) -> DaskCluster:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._closing.close()
-
-
-@contextlib.contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """Start threads and processes that Ctrl-C does not reach: it is for this process, which ends them in order."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    resource_tracker.ensure_running()  # its start, up to Python 3.11, would let the signal through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # they inherit it
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make_plan(options: RunOptions, source: Source) -> Plan:
