@@ -28,12 +28,13 @@ from edge.files import atomic_write, check_writable, same_file
 from edge.label_names import label
 from edge.model_file import ModelFile, bare_graph, file_bytes, read_model_bytes
 from edge.self_check import face_input
-from edge.untrusted import printable
+from edge.untrusted import printable, read_bounded
 from edge.values import Floats, Image, Probabilities
 
 BUILT_IN = "happy"  # the expression of the built-in face
 SMALLEST_FACE = 48  # pixels: faces are not reduced to less than FER-2013's, unless --face-size says so
 NOT_STATED = "not stated"
+LABELS_HELP = "in the outputs' order; or a file with one a line, as Teachable Machine's labels.txt"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def take_description(values: dict[str, Any]) -> Description:
 
 def add_description(parser: argparse._ActionsContainer) -> None:
     """Add the arguments of a Description; export has the same."""
-    parser.add_argument("--labels", type=parse_labels, default=(), metavar="NAME,...", help="in the outputs' order")
+    parser.add_argument("--labels", type=parse_labels, default=(), metavar="NAME,...|FILE.txt", help=LABELS_HELP)
     parser.add_argument(
         "--scale", choices=list(SCALES), metavar="|".join(SCALES), help="of the pixels that the model expects"
     )
@@ -89,11 +90,20 @@ def add_description(parser: argparse._ActionsContainer) -> None:
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Parse labels; an emotion gets the name that this project has for it, as happiness happy."""
-    names = tuple(label(name) for name in text.split(","))
+    """Parse labels, or read them from a .txt file; an emotion gets this project's name for it, as happiness happy."""
+    names = tuple(label(name) for name in (_lines(Path(text)) if text.endswith(".txt") else text.split(",")))
     if not all(names) or len(set(names)) < max(2, len(names)):
         raise argparse.ArgumentTypeError(f"expected different labels as angry,happy,sad, found {text[:80]!r}")
     return names
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in read_bounded(path).decode("utf-8-sig").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"expected a file with one label a line, cannot read {path}: {error}"
+        ) from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

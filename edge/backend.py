@@ -14,18 +14,30 @@ SHIPPED = Path(__file__).parent / "models" / "emotion_int8.tflite"
 BACKENDS = {".tflite": "edge.backends.litert:LiteRT", ".onnx": "edge.backends.onnxruntime:OnnxRuntime"}
 MAX_THREADS = 64
 EXPORT = "export it, where TensorFlow is: python -m export.tflite --int8 --model {path}"
-FOREIGN = {  # suffix of a model that runs on no device -> what to do
-    **dict.fromkeys((".keras", ".h5", ".hdf5", ".pb"), EXPORT),
-    **dict.fromkeys((".pt", ".pth"), "export it with torch.onnx.export, then give it a card: edge-emotion adopt"),
+ADOPT = "give it a card: edge-emotion adopt {path} --labels ... -o OUT"
+THEN_ADOPT = "then give that file a card: edge-emotion adopt"
+WAYS_OUT = {  # suffix of a model -> what to do where it is not expected
+    **dict.fromkeys((".keras", ".h5", ".hdf5"), EXPORT),
+    **dict.fromkeys(BACKENDS, ADOPT),
+    **dict.fromkeys((".pt", ".pth"), f"export it with torch.onnx.export, {THEN_ADOPT}"),
+    ".pb": f"convert a frozen graph with python -m tf2onnx.convert --graphdef, {THEN_ADOPT}",
+    ".zip": "unpack it, and name the model inside",
 }
 
 
 def check_suffix(path: Path) -> None:
     """Raise ModelError unless the suffix is that of a runtime; the message says how to make such a file."""
     if path.suffix not in BACKENDS:
-        hint = FOREIGN.get(path.suffix.lower(), EXPORT if (path / "saved_model.pb").is_file() else "check --model")
-        model = path.parent if path.name == "saved_model.pb" else path
-        raise ModelError(f"expected a model file {' or '.join(BACKENDS)}, found {path}; {hint.format(path=model)}")
+        raise ModelError(f"expected a model file {' or '.join(BACKENDS)}, found {path}; {way_out(path)}")
+
+
+def way_out(path: Path) -> str:
+    """Return what to do with a model that is not of the kind that was expected."""
+    if path.name == "saved_model.pb":
+        path = path.parent
+    if (path / "saved_model.pb").is_file():
+        return EXPORT.format(path=path)
+    return WAYS_OUT.get(path.suffix.lower(), "check --model").format(path=path)
 
 
 def backend_class(path: Path) -> type[Backend]:

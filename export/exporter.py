@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.backend import open_backend
 from edge.card import ModelCard
-from edge.errors import DataError, ParityError, UsageError, exit_status
+from edge.errors import DataError, EmotionError, ModelError, ParityError, UsageError, exit_status
 from edge.files import atomic_write, check_writable
 from edge.quiet import quiet
 from edge.self_check import face_input
@@ -27,7 +29,7 @@ from train.extras import require, require_keras
 from train.predict import predict, predict_keras
 from train.progress import Advance, progress
 from train.recipe import Recipe, recipe_of
-from train.runs import check_model_file, newest_model
+from train.runs import check_model_file, newest_model, reason_of
 
 QUANTIZED = ("dynamic", "int8")  # precisions with int8 kernels: they need a calibration
 
@@ -133,7 +135,7 @@ class Exporter:
 
     def calibrate(self, faces: FaceSet) -> Calibration:
         """Measure the mean errors and ranges on training faces."""
-        with quiet():
+        with quiet(), self._converting():
             folded = self.subject.folded
             errors = mean_errors(folded, faces, self.file_format.kernel_limit)
             ranges = self.file_format.measure_ranges(corrected_model(folded, errors), faces)
@@ -148,7 +150,7 @@ class Exporter:
         `out` as it was, if the file does not match them.
         """
         calibration = self.calibration if precision in QUANTIZED else None
-        with quiet():
+        with quiet(), self._converting():
             content = self.file_format.convert(self.subject.folded, precision, calibration)
             outputs = self.file_format.reference(content, face_input(self.subject.size))
             answer = tuple(round(value, 4) for value in outputs.tolist())
@@ -166,6 +168,21 @@ class Exporter:
             self.file_format.write(tmp, content, proven)
             open_backend(tmp)  # what was written opens here, and answers the built-in face right
         return ExportedFile(out, precision, recorded if measured.accuracy is None else measured)
+
+    @contextlib.contextmanager
+    def _converting(self) -> Iterator[None]:
+        """Raise ModelError where a converter fails: it may lack an operation of a model from elsewhere."""
+        try:
+            yield
+        except EmotionError:
+            raise
+        except Exception as error:  # the converters raise their own
+            lacking = ", ".join(sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error)))))
+            reason = f"it lacks {lacking}" if lacking else reason_of(error).partition("<unknown>")[0]
+            raise ModelError(
+                f"expected a model of operations that {self.file_format.suffix} has, cannot convert "
+                f"{self.subject.path}: {reason}; try another precision, or the other format"
+            ) from error
 
     def _card(self, precision: str, calibration: Calibration | None) -> ModelCard:
         corrected = {**calibration.faces, "bias_correction": bool(calibration.mean_errors)} if calibration else None

@@ -23,8 +23,8 @@ RGB = 1  # ColorSpaceType
 AXIS_LABELS, DESCRIPTIONS = 2, 1  # AssociatedFileType
 
 
-def with_uint8_interface(content: bytes) -> bytes:
-    """Return an int8 graph that ends in floats with uint8 input and output: a QUANTIZE at each end.
+def with_uint8_interface(content: bytes, output: bool = True) -> bytes:
+    """Return an int8 graph that ends in floats with uint8 input and, if `output`, output: a QUANTIZE at each end.
 
     The pixels are shifted by 128; a probability is a multiple of 1/256.
     """
@@ -57,15 +57,17 @@ def with_uint8_interface(content: bytes) -> bytes:
         return len(graph.tensors) - 1
 
     (old_input,) = graph.inputs
-    (old_output,) = graph.outputs
     pixels = graph.tensors[old_input].quantization
     new_input = uint8_twin(old_input, float(pixels.scale[0]), int(pixels.zeroPoint[0]) + 128)
-    new_output = uint8_twin(old_output, 1 / 256, 0)
-    graph.operators = [quantize(new_input, old_input), *graph.operators, quantize(old_output, new_output)]
+    graph.operators = [quantize(new_input, old_input), *graph.operators]
     graph.inputs = [new_input]
-    graph.outputs = [new_output]
     signature.inputs[0].tensorIndex = new_input
-    signature.outputs[0].tensorIndex = new_output
+    if output:
+        (old_output,) = graph.outputs
+        new_output = uint8_twin(old_output, 1 / 256, 0)
+        graph.operators.append(quantize(old_output, new_output))
+        graph.outputs = [new_output]
+        signature.outputs[0].tensorIndex = new_output
     return _packed(model)
 
 

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.adopt import Description, answers_by_scale, describe, probes, ranking
+from edge.backend import way_out
 from edge.backends.tensors import IMAGENET, SCALES, Signature, Tensor, kind_of_outputs, to_probabilities
 from edge.card import LOGITS, PROBABILITIES, ModelCard
 from edge.errors import ModelError, UsageError
 from edge.quiet import quiet
 from edge.values import Floats
-from train.runs import BACKBONE, SCALE, reason_of
+from train.runs import BACKBONE, CONVERTED, SCALE, check_model_file, reason_of, written_by
 
 if TYPE_CHECKING:
     import keras
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 UNUSED = ("Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization")
-CONVERTED = (
-    "where its code is, save the whole model with layers of Keras alone, or convert it to .tflite or .onnx and give "
-    "that a card: edge-emotion adopt"
-)
+IGNORED = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")  # by these layers, in Keras 2
+HALF = ("float16", "bfloat16")
+TOLERANCE, HALF_TOLERANCE = 1e-3, 2e-2  # of an output, relative and absolute; the second with 16 bits
 SERVING = ("serving_default", "serve")  # names of a SavedModel's function
 
 
@@ -43,8 +43,6 @@ def open_foreign(path: Path, about: Description) -> tuple[keras.Model, ModelCard
         model = _load(path, about)
     signature = Signature(_tensors(model.inputs), _tensors(model.outputs), "float32")
     card = describe(signature, about, str(path))
-    if card.input_layout != "nhwc":
-        raise ModelError(f"expected channels last, found {path} with {signature}; {CONVERTED}")
     core = _core(model, card)
     if about.scale is None:
         scales = [scale for scale in SCALES if scale != IMAGENET or card.channels == 3]
@@ -61,22 +59,40 @@ def open_foreign(path: Path, about: Description) -> tuple[keras.Model, ModelCard
 def _load(path: Path, about: Description) -> keras.Model:
     if (path / "saved_model.pb").is_file():
         return _load_saved(path, about)
-    if path.suffix not in SUFFIXES:
-        raise ModelError(f"expected a model {', '.join(SUFFIXES)} or a folder with saved_model.pb, found {path}")
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"no model at {path}; check --model")
+    if path.suffix == ".keras":
+        check_model_file(path)
+    if path.suffix not in SUFFIXES or not path.is_file():
+        kinds = ", ".join(SUFFIXES)
+        raise ModelError(f"expected a model {kinds} or a folder with saved_model.pb, found {path}; {way_out(path)}")
     import keras
 
-    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-        """Accept what Keras 2 wrote."""
-
-        def __init__(self, *args: Any, groups: int = 1, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-
     try:
-        return keras.models.load_model(path, compile=False, custom_objects={"DepthwiseConv2D": DepthwiseConv2D})
+        return keras.models.load_model(path, compile=False, custom_objects=_names_of_keras_2())
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
-        raise ModelError(f"expected a Keras model, cannot open {path}: {reason_of(error)}; {CONVERTED}") from error
+        found = f"cannot open {path}{written_by(path)}: {reason_of(error)}"
+        raise ModelError(f"expected a Keras model, {found}; {CONVERTED}") from error
+
+
+def _names_of_keras_2() -> dict[str, Any]:
+    """Return name -> class for what Keras 3 does not open as Keras 2 wrote it; see IGNORED."""
+    import keras
+
+    def lenient(kind: Any) -> Any:
+        def from_config(_: Any, config: dict[str, Any]) -> Any:
+            known = {name: value for name, value in config.items() if name not in IGNORED}
+            if kind is keras.layers.BatchNormalization and isinstance(known["axis"], list):
+                (known["axis"],) = known["axis"]
+            return kind.from_config(known)
+
+        return type(kind.__name__, (kind,), {"from_config": classmethod(from_config)})
+
+    layers = keras.layers
+    inputs = keras.Input((1,))
+    functional = type(keras.Model(inputs, inputs))
+    kinds = (layers.BatchNormalization, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
+    return {"Functional": functional, **{kind.__name__: lenient(kind) for kind in kinds}}
 
 
 def _load_saved(path: Path, about: Description) -> keras.Model:
@@ -86,22 +102,25 @@ def _load_saved(path: Path, about: Description) -> keras.Model:
 
     try:
         functions = tf.saved_model.load(str(path)).signatures
-        name = next(name for name in SERVING if name in functions)
-        ((_, spec),) = functions[name].structured_input_signature[1].items()
+        name = next((name for name in SERVING if name in functions), next(iter(functions), ""))
+        specs = list(functions[name].structured_input_signature[1].values()) if name else []
+        if len(specs) != 1 or specs[0].shape[0] is not None or not (name in SERVING or len(functions) == 1):
+            inputs = " and ".join(str(Tensor.of(spec.shape, spec.dtype.name)) for spec in specs)
+            raise ValueError(f"found {' and '.join(functions) or 'no function'} {inputs and f'with {inputs}'}".strip())
         layer = keras.layers.TFSMLayer(str(path), call_endpoint=name)
-        shape = [side or about.size for side in spec.shape.as_list()[1:]]
-        inputs = keras.Input(shape, dtype="float32")
-        outputs = layer(inputs)
+        inputs = keras.Input([side or about.size for side in specs[0].shape.as_list()[1:]])
+        outputs = layer(keras.ops.cast(inputs, specs[0].dtype.name))
     except Exception as error:  # TensorFlow's errors are of many kinds
         raise ModelError(
-            f"expected a SavedModel with one input and a function {' or '.join(SERVING)}, cannot open {path}: "
-            f"{reason_of(error)}"
+            f"expected a SavedModel with a function {' or '.join(SERVING)} of one input for any number of faces, "
+            f"cannot use {path}: {reason_of(error)}; {CONVERTED}"
         ) from error
     return keras.Model(inputs, list(outputs.values()) if isinstance(outputs, dict) else outputs, name=path.name)
 
 
 def _tensors(tensors: Sequence[Any]) -> tuple[Tensor, ...]:
-    return tuple(Tensor.of(tensor.shape, "float32") for tensor in tensors)
+    """Describe tensors without their number of faces: it is one in the exported file, whatever it was in training."""
+    return tuple(Tensor.of((None, *tensor.shape[1:]), "float32") for tensor in tensors)
 
 
 def _core(model: keras.Model, card: ModelCard) -> keras.Model:
@@ -111,18 +130,20 @@ def _core(model: keras.Model, card: ModelCard) -> keras.Model:
     """
     import keras
 
-    inputs = keras.Input((card.input_size, card.input_size, card.channels))
+    inputs = keras.Input(_probes(card, "0..255").shape[1:])
+    is_half = any(layer.compute_dtype in HALF for layer in model._flatten_layers())
+    tolerance = HALF_TOLERANCE if is_half else TOLERANCE
     try:
         with quiet():
             core = keras.Model(inputs, _taken_apart(model, inputs), name=BACKBONE)
             for layer in core.layers:
                 _ = layer.input, layer.output  # AttributeError or ValueError if it is used twice
             faces = _probes(card, "0..255")
-            if np.allclose(core(faces), _only(model(faces, training=False)), rtol=1e-3, atol=1e-4):
+            if np.allclose(core(faces), _only(model(faces, training=False)), tolerance, tolerance):
                 return core
     except Exception:  # layers of others may do anything
         pass
-    inputs = keras.Input((card.input_size, card.input_size, card.channels))
+    inputs = keras.Input(inputs.shape[1:])
     return keras.Model(inputs, _only(model(inputs, training=False)), name=BACKBONE)
 
 
@@ -141,6 +162,8 @@ def _taken_apart(model: keras.Model, inputs: Any) -> Any:
             while config["name"] in names:
                 config["name"] += "_"
             names.add(config["name"])
+            if layer.compute_dtype in HALF:
+                config["dtype"] = "float32"  # no other kernels are on the processors that run it
             copies[id(layer)] = (layer, type(layer).from_config(config))
         return copies[id(layer)][1]
 
@@ -174,15 +197,21 @@ def _only(outputs: Any) -> Any:
 
 
 def _probes(card: ModelCard, scale: str) -> Floats:
-    """Return the inputs that tell what a model's outputs are, float32 [n, size, size, channels]."""
+    """Return the inputs that tell what a model's outputs are, float32 [n, ...] in the model's layout."""
     mean, deviation = SCALES[scale]
     pixels = np.stack(probes(card.input_size))
-    return np.asarray((pixels - mean) / deviation, np.float32)[..., : card.channels]
+    values = np.asarray((pixels - mean) / deviation, np.float32)[..., : card.channels]
+    return values if card.input_layout == "nhwc" else np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
 def _outputs(core: keras.Model, card: ModelCard, scale: str) -> tuple[Floats, str]:
     """Return the outputs for the probes, [n, labels], and what they are."""
-    outputs = np.asarray(core(_probes(card, scale)), np.float32).reshape(-1, len(card.labels))
+    try:
+        with quiet():
+            outputs = np.asarray(core(_probes(card, scale)), np.float32).reshape(-1, len(card.labels))
+    except Exception as error:  # TensorFlow's errors are of many kinds
+        reason = f"{card.architecture} fails: {reason_of(error)}"
+        raise ModelError(f"expected a model that runs on this processor, {reason}; {CONVERTED}") from error
     return outputs, kind_of_outputs(outputs)
 
 
@@ -194,7 +223,7 @@ def _added(kind: str) -> str:
 
 
 def _scaling(card: ModelCard, scale: str) -> keras.Model:
-    """Return a model that scales RGB pixels of 0..255, and takes one channel where the network has one."""
+    """Return a model that scales RGB pixels of 0..255, and brings their channels to the network's number and place."""
     import keras
 
     mean, deviation = (np.atleast_1d(value) for value in SCALES[scale])
@@ -204,7 +233,10 @@ def _scaling(card: ModelCard, scale: str) -> keras.Model:
     values = pixels[..., : card.channels]
     if card.channels == 1 or len(factors) == 1:
         factors, offsets = factors[0], offsets[0]
-    return keras.Model(pixels, keras.layers.Rescaling(factors, offset=offsets)(values), name=SCALE)
+    values = keras.layers.Rescaling(factors, offset=offsets)(values)
+    if card.input_layout == "nchw":
+        values = keras.layers.Permute((3, 1, 2))(values)
+    return keras.Model(pixels, values, name=SCALE)
 
 
 def _as_probabilities(outputs: Any, kind: str, labels: int) -> Any:

@@ -42,7 +42,7 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
 
     graph = _preprocessed(_float_graph(corrected_model(model, calibration.mean_errors)))
     nodes = graph.graph.node
-    first_conv = [node.op_type for node in nodes].index("Conv")
+    first_conv = next((i for i, node in enumerate(nodes) if node.op_type == "Conv"), 0)
     quantizer = ort.QDQQuantizer(
         graph,
         per_channel=True,

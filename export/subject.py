@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.adopt import NOTHING, Description
 from edge.card import ModelCard
+from edge.label_names import CONTEMPT
 from edge.labels import EMOTIONS
 from edge.quiet import quiet
 from export.folding import folded_model
@@ -73,7 +74,7 @@ def own_subject(path: Path) -> Subject:
 def foreign_subject(path: Path, about: Description) -> Subject:
     """Open a Keras model from elsewhere; see export.foreign."""
     model, described = open_foreign(path, about)
-    recipe = Recipe(data="", classes=described.labels, ignore=tuple(set(EMOTIONS) - set(described.labels)))
+    recipe = Recipe(data="", classes=described.labels, ignore=tuple({*EMOTIONS, CONTEMPT} - set(described.labels)))
     card = ModelCard(
         labels=described.labels,
         input_size=described.input_size,

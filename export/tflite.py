@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import keras
 
 
+UNSURE = 0.5  # a model whose highest probability is lower keeps floats: steps of 1/256 would hide what they tell
 FLOAT = {"algorithm_key": "no_quantize", "op_config": {}}
 
 
@@ -50,7 +51,9 @@ def convert(model: keras.Model, precision: str, calibration: Calibration | None)
         for name, (low, high) in calibration.ranges.items()
     }
     recipes = [*recipe.static_wi8_ai8(), {"regex": ".*", "operation": "SOFTMAX", **FLOAT}]
-    return with_versions(with_uint8_interface(_quantized(_float_graph(corrected, "float32"), recipes, ranges)))
+    quantized = _quantized(_float_graph(corrected, "float32"), recipes, ranges)
+    highest = list(calibration.ranges.values())[-1][1]  # of the probabilities
+    return with_versions(with_uint8_interface(quantized, output=highest >= UNSURE))
 
 
 def _float_graph(model: keras.Model, pixels: str, half: bool = False) -> bytes:

@@ -5,7 +5,9 @@ history.csv           one row per epoch; the number of rows is the number of fin
 checkpoint-NNN.keras  model and optimizer after epoch NNN, for --resume
 checkpoint-NNN.npz    exponential moving average of the weights, with --ema
 model.keras           the best epoch by the recipe's selection; of the averaged weights with --ema
-metrics.json, curves.png, confusion.png   written at the end: a run without metrics.json is unfinished
+metrics.json          written at the end: a run without it is unfinished
+curves, confusion     plots as .png, .svg and .pdf
+results, classes      tables as .md, .tex and .csv
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.backend import way_out
 from edge.errors import ModelError
 from edge.files import atomic_write
 from edge.values import Floats
@@ -33,6 +36,10 @@ ELSEWHERE = (
     "a model from elsewhere is exported first: python -m export.tflite --int8 --model {path} --labels a,b,... "
     "--scale 0..1"
 )
+CONVERTED = (
+    "save it again as a whole and with layers of Keras alone or, where its code is, convert it to .tflite or .onnx and "
+    "give that file a card: edge-emotion adopt"
+)
 SCALE, BACKBONE = "scale", "backbone"  # layers of every model: pixels to -1..1, then the (pretrained) network
 # Config keys that newer versions of Keras write and 3.8 refuses; all are at their defaults here.
 NEWER_KEYS = {
@@ -44,6 +51,13 @@ NEWER_KEYS = {
     "renorm_clipping",
     "renorm_momentum",
 }
+
+
+HDF5 = b"\x89HDF\r\n\x1a\n"  # how such a file begins
+# What Keras writes beside a reason: configurations of layers, arguments of calls, nodes and colours.
+UNWANTED = re.compile(
+    r"^config=.*?$|Full object config:.*?$|Arguments received by [\s\S]*|\{\{.*?\}\}|\x1b?\[\d*m", re.MULTILINE
+)
 
 
 def is_run(folder: Path) -> bool:
@@ -124,9 +138,14 @@ def check_model_file(path: Path) -> None:
     if path.suffix in (".h5", ".hdf5") or (path / "saved_model.pb").is_file():
         raise ModelError(f"expected a .keras file, found {path}; {ELSEWHERE.format(path=path)}")
     if path.suffix != ".keras":
-        raise ModelError(f"expected a .keras file, found {path}")
+        raise ModelError(f"expected a .keras file, found {path}; {way_out(path)}")
     if not path.is_file():
         raise ModelError(f"no model at {path}; train one with: python -m train --data data/fer2013")
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            is_hdf5 = file.read(len(HDF5)) == HDF5
+        hint = f"it is HDF5, rename it to {path.with_suffix('.h5').name}" if is_hdf5 else "copy it again, it is damaged"
+        raise ModelError(f"expected a .keras file, which is a zip archive, found none in {path}; {hint}")
 
 
 def load_model(path: Path, compiled: bool = False) -> keras.Model:
@@ -140,7 +159,8 @@ def load_model(path: Path, compiled: bool = False) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=compiled)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
-        raise ModelError(f"expected a Keras model, cannot open {path}: {reason_of(error)}") from error
+        found = f"cannot open {path}{written_by(path)}: {reason_of(error)}"
+        raise ModelError(f"expected a Keras model, {found}; {CONVERTED}") from error
     _check_layout(model, path)
     return model
 
@@ -159,9 +179,21 @@ def _check_layout(model: keras.Model, path: Path) -> None:
         raise ModelError(f"expected a model made by train, found another in {path}; {ELSEWHERE.format(path=path)}")
 
 
+def written_by(path: Path) -> str:
+    """Return which version of Keras wrote a .keras file and which is here, where these differ and can be told."""
+    import keras
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return ""
+    return "" if version == keras.__version__ else f" of Keras {version} (here is {keras.__version__})"
+
+
 def reason_of(error: Exception) -> str:
-    """Return the whole reason of an error of Keras in one line, without the layers' configurations that it repeats."""
-    text = re.sub(r"(?m)^config=.*$|Full object config:.*", "", str(error))
+    """Return the whole innermost reason of an error of Keras in one line, without what it repeats of the model."""
+    text = re.sub(UNWANTED, "", str(error).rpartition("Exception encountered: ")[2])
     return " ".join(text.split()).rstrip(". ") or type(error).__name__
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge.__main__ import main
+from edge.adopt import parse_labels
 from edge.backend import SHIPPED, open_backend
 from edge.backends.tensors import SCALES, kind_of_outputs
 from edge.card import CHOICES
@@ -81,6 +82,14 @@ def test_pixels_enter_as_the_model_expects_them(
     np.testing.assert_allclose(backend.run(pixels), expected / expected.sum(), atol=1e-5)
 
 
+def test_labels_are_read_from_a_file(tmp_path: Path) -> None:
+    """Teachable Machine writes a number before each, others the name alone; editors add a mark and empty lines."""
+    file = tmp_path / "labels.txt"
+    for text in ("0 Happy\n1 Class 2\n", "\ufeffhappiness\r\nclass 2\r\n\r\n"):
+        file.write_text(text, encoding="utf-8")
+        assert parse_labels(str(file)) == ("happy", "class 2")
+
+
 def test_an_adopted_file_runs_in_the_loop(tmp_path: Path) -> None:
     """The shipped graph without its card, adopted with labels of one's own order and name."""
     bare, out, events = tmp_path / "bare.tflite", tmp_path / "adopted.tflite", tmp_path / "events.jsonl"
@@ -138,6 +147,7 @@ def test_files_of_other_tools(
         ((1, SIZE, SIZE, 1), "--labels a,b,c,d --scale 0..1 -o a.onnx", "another name"),
         ((1, SIZE, SIZE, 1), "--labels a,b,c,d --scale 0..1 -o a.tflite", "ending in .onnx"),
         ((1, SIZE, SIZE, 1), "--labels happy,joy,c,d", "different labels"),
+        ((1, SIZE, SIZE, 1), "--labels none.txt", "cannot read none.txt"),
         ((1, SIZE, SIZE, 1), "--labels a,b,c,d --scale 0..2", "invalid choice"),
     ],
     ids=str,
@@ -174,6 +184,9 @@ def test_what_does_not_fit_is_refused(
         ("saved", "python -m export.tflite --int8 --model saved"),
         ("emotion.pt", "torch.onnx.export"),
         ("bare.tflite", "edge-emotion adopt bare.tflite --labels"),
+        ("saved/saved_model.pb", "python -m export.tflite --int8 --model saved"),
+        ("frozen.pb", "python -m tf2onnx.convert"),
+        ("converted_tflite.zip", "unpack it"),
         ("a.txt", ".tflite or .onnx"),
     ],
 )

