@@ -4,7 +4,8 @@ python -m benchmarks.cores
 python -m benchmarks.cores --cores 1 2 4 --workers 1 2 4 8 --pictures photos/ --rounds 20
 
 All configurations take turns in each round, so that other load on the machine is in all of them. Ratios are of medians,
-with 95% confidence intervals from 10 rounds on. Workers need the extra cluster; `--workers 0` leaves them out.
+with 95% confidence intervals from 10 rounds on. Workers need the extra cluster; `--workers 0` leaves them out. With
+`--peer`, a Python that has fer, its rates stand beside these.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 from benchmarks.measure import estimates
 from benchmarks.measure.clip import Clip, cut_frames, read_clip
+from benchmarks.measure.peer import check_peer, open_peer
 from benchmarks.report.blocks import Table, markdown
 from edge.arguments import ArgumentParser, whole
 from edge.backend import SHIPPED, open_backend
@@ -44,9 +46,12 @@ GRIDS = {1: (1, 1), 2: (2, 1), 4: (2, 2)}  # faces -> columns and rows of the pi
 WIDTH, HEIGHT = 640, 480
 FRAMES = 60  # of a measurement: six detections
 PICTURES = 128  # of a measurement, at least: several batches for each worker
-ONE_PROCESS = 0  # workers: without Dask
+ONE_PROCESS = "one process"  # without Dask
+PEER = "`fer`"
+PEER_FRAMES = 6  # of a measurement: fer takes a hundred times as long
 
 Row = tuple[str, ...]
+Measure = Callable[[], int]  # returns how many frames or pictures it has read
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Options:
     clip: str
     pictures: str | None
     rounds: int
+    peer: str | None
 
 
 def parse_args(argv: Sequence[str] | None = None) -> Options:
@@ -68,6 +74,7 @@ def parse_args(argv: Sequence[str] | None = None) -> Options:
     parser.add_argument("--clip", default="demo", help="video of one face")
     parser.add_argument("--pictures", metavar="FOLDER", help="by default, frames of the clip as JPEG")
     parser.add_argument("--rounds", type=whole(1, 1000), default=10, metavar="N", help="of measurements")
+    parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer, to read the same")
     return Options(**vars(parser.parse_args(argv)))
 
 
@@ -78,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def benchmark(options: Options) -> int:
     """Print a table of frames by faces and cores, and one of pictures by workers."""
+    if options.peer:
+        check_peer(options.peer)
     clip = read_clip(options.clip, FRAMES)
     rows = [(str(faces), *row) for faces in GRIDS for row in _measure_faces(options, tile(clip, faces))]
     print(markdown([Table(["faces", "cores", "frames a second", "times the first"], rows)]), flush=True)
@@ -101,12 +110,19 @@ def tile(clip: Clip, faces: int) -> list[Frame]:
 
 
 def _measure_faces(options: Options, frames: Sequence[Frame]) -> list[Row]:
-    def run(pipeline: Pipeline) -> None:
+    def run(pipeline: Pipeline) -> int:
         for frame in frames:
             pipeline.step(frame)
+        return len(frames)
 
-    measures = {count: partial(run, _open_pipeline(options.detector, count)) for count in options.cores}
-    return [row for _, row in _rates(measures, len(frames), options.rounds)]
+    measures: dict[str, Measure] = {
+        str(count): partial(run, _open_pipeline(options.detector, count)) for count in options.cores
+    }
+    with contextlib.ExitStack() as stack:
+        if options.peer:
+            peer = stack.enter_context(open_peer(options.peer, [frame.image for frame in frames[:PEER_FRAMES]]))
+            measures[PEER] = lambda: len(peer.time(range(PEER_FRAMES)))
+        return _rates(measures, options.rounds)
 
 
 def _open_pipeline(name: str, workers: int) -> Pipeline:
@@ -123,17 +139,21 @@ def _measure_pictures(options: Options, clip: Clip) -> list[Row]:
         count = max(PICTURES, len(files))
         pictures = [Picture(file.absolute(), file.name) for file in itertools.islice(itertools.cycle(files), count)]
         job = Job.of(parse_run_args(None, [folder, "--detector", options.detector]), SHIPPED, read_bytes)
-        measures: dict[int, Callable[[], object]] = {ONE_PROCESS: lambda: read_batch(job, pictures)}
+        processes = {ONE_PROCESS: 1}
+        measures: dict[str, Measure] = {ONE_PROCESS: lambda: len(read_batch(job, pictures))}
         for workers in filter(None, options.workers):
             cluster = stack.enter_context(DaskCluster(workers))
-            measures[workers] = lambda cluster=cluster: list(  # type: ignore[misc]
-                read_in_order(cluster, job, pictures, Stop(), lambda: None)
-            )
-        rows: list[Row] = []
-        for workers, (_, rate, ratio) in _rates(measures, count, options.rounds):
-            hours = max(1, workers) * 1e6 / float(rate) / 3600
-            rows.append((str(workers or "one process"), rate, ratio, f"{hours:.1f}"))
-        return rows
+            measures[str(workers)] = partial(_read_on, cluster, job, pictures)
+            processes[str(workers)] = workers
+        if options.peer:
+            peer = stack.enter_context(open_peer(options.peer))
+            measures[PEER] = lambda: len(peer.read([picture.file for picture in pictures[:PEER_FRAMES]]))
+        rows = _rates(measures, options.rounds)
+        return [(*row, f"{processes.get(row[0], 1) * 1e6 / float(row[1]) / 3600:.1f}") for row in rows]
+
+
+def _read_on(cluster: DaskCluster, job: Job, pictures: Sequence[Picture]) -> int:
+    return len(list(read_in_order(cluster, job, pictures, Stop(), lambda: None)))
 
 
 def _write_pictures(clip: Clip, folder: str) -> str:
@@ -142,24 +162,22 @@ def _write_pictures(clip: Clip, folder: str) -> str:
     return folder
 
 
-def _rates(
-    measures: Mapping[int, Callable[[], object]], count: int, rounds: int
-) -> list[tuple[int, tuple[str, str, str]]]:
-    """Let the measures take turns; return for each its number, its rate (`count` in the median time) and ratio."""
-    times: dict[int, list[float]] = {number: [] for number in measures}
+def _rates(measures: Mapping[str, Measure], rounds: int) -> list[Row]:
+    """Let the measures take turns; return the name of each, its rate by the median time, and the ratio to the first."""
+    times: dict[str, list[float]] = {name: [] for name in measures}  # seconds for one frame or picture
     for round_ in range(rounds + 1):
-        for number, measure in measures.items():
+        for name, measure in measures.items():
             start = time.perf_counter()
-            measure()
+            count = measure()
             if round_:  # the first one opens things
-                times[number].append(time.perf_counter() - start)
-    samples = {number: np.array(values)[:, None] for number, values in times.items()}
+                times[name].append((time.perf_counter() - start) / count)
+    samples = {name: np.array(values)[:, None] for name, values in times.items()}
     first = next(iter(samples.values()))
-    rows = []
-    for number, values in samples.items():
+    rows: list[Row] = []
+    for name, values in samples.items():
         ratio = estimates.median_ratio(first, values)
-        interval = f" ({ratio.ci95[0]:.2f} to {ratio.ci95[1]:.2f})" if ratio.ci95 else ""
-        rows.append((number, (str(number), f"{count / np.median(values):.1f}", f"{ratio.value:.2f}{interval}")))
+        interval = f" ({ratio.ci95[0]:.3g} to {ratio.ci95[1]:.3g})" if ratio.ci95 else ""
+        rows.append((name, f"{1 / np.median(values):.1f}", f"{ratio.value:.3g}{interval}"))
     return rows
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from benchmarks import cores
@@ -23,4 +26,19 @@ def test_each_number_of_faces_and_cores_has_a_row(
     assert cores.main(["--rounds", "2", "--cores", "1", "2", "--workers", "0"]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:] if line]
     assert [(row[0].strip("| "), row[1]) for row in rows] == [(f, c) for f in ("1", "2", "4") for c in ("1", "2")]
+    assert all(float(row[2]) > 0 for row in rows)
+
+
+def test_the_peer_stands_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Read the same frames with a Python that has fer; here, a package of that name that answers at once."""
+    (tmp_path / "fer").mkdir()
+    (tmp_path / "fer" / "fer.py").write_text("class FER:\n    __init__ = detect_emotions = lambda *_, **__: None\n")
+    (tmp_path / "fer" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(cores, "FRAMES", 8)
+    assert cores.main(["--rounds", "2", "--cores", "1", "--workers", "0", "--peer", sys.executable]) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:] if line]
+    assert [row[1] for row in rows] == ["1", cores.PEER] * len(cores.GRIDS)
     assert all(float(row[2]) > 0 for row in rows)
