@@ -146,12 +146,16 @@ def _decode_with_pillow(data: bytes, kind: str, name: str) -> Image:
     return np.ascontiguousarray(np.asarray(upright, dtype=np.uint8)[:, :, ::-1])
 
 
-def encode_picture(image: Image, suffix: str) -> bytes:
-    """Return a picture as the contents of a file with this suffix. Raises OutputError if it does not fit the format."""
+def encode_picture(image: Image, suffix: str, quality: int | None = None) -> bytes:
+    """Return a picture as the contents of a file with this suffix; `quality` is that of a JPEG, 0 to 100.
+
+    Raises OutputError if it does not fit the format.
+    """
     height, width = image.shape[:2]
     problem = f"{width} x {height} pixels do not fit the format {suffix}"
     with translate_errors(OutputError, problem):
-        is_encoded, data = cv2.imencode(suffix, image)
+        parameters = [] if quality is None else [cv2.IMWRITE_JPEG_QUALITY, quality]
+        is_encoded, data = cv2.imencode(suffix, image, parameters)
     if not is_encoded:
         raise OutputError(problem)
     return data.tobytes()

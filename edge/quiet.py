@@ -17,8 +17,10 @@ from typing import IO
 
 from edge.errors import EmotionError
 
-# What libjpeg and libpng write while OpenCV decodes; they have no other way to report.
-NATIVE_LINE = re.compile(rb"libpng |(Corrupt|Premature|Inconsistent|Invalid|Unsupported|Unknown|Warning: unknown) ")
+# What libjpeg and libpng write while OpenCV decodes, as they have no other way to report; and that WebM knows no tags.
+NATIVE_LINE = re.compile(
+    rb"libpng |OpenCV: FFMPEG: |(Corrupt|Premature|Inconsistent|Invalid|Unsupported|Unknown|Warning: unknown) "
+)
 _one_at_a_time = threading.RLock()  # a second thread would save the temporary file as if it were the terminal
 _unused: list[IO[bytes]] = []  # temporary files, since making one takes longer than decoding a face
 
@@ -37,7 +39,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def native_lines() -> Iterator[list[str]]:
-    """Hold back what libjpeg and libpng write to stderr; when the context ends, the list holds their lines.
+    """Hold back what NATIVE_LINE describes from stderr; when the context ends, the list holds these lines.
 
     Lines of others, as another thread's messages, reach stderr then.
     """

@@ -45,6 +45,7 @@ from edge.service.sd_notify import is_service
 from edge.sink import Output, is_watched, open_sinks, poll
 from edge.sinks.base import Sink, SinkContext
 from edge.source import open_source, paced
+from edge.sources.ahead import ReadAhead
 from edge.sources.base import Source
 from edge.stopping import stop_on_signals
 from edge.untrusted import utf8
@@ -99,7 +100,7 @@ def run(options: RunOptions) -> int:
                 if plan:
                     plan.read(options, model.path, sinks, pipeline.meter)
                 else:
-                    frames = _first(options.max_frames, paced(source) if watched else source)
+                    frames = _frames(options, source, watched, stack)
                     loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
             _save_neutral(options, pipeline)
@@ -174,6 +175,14 @@ def _plan_workers(options: RunOptions, source: Source) -> Plan | None:
     from edge.cluster.client import make_plan  # here: few runs need it
 
     return make_plan(options, source)
+
+
+def _frames(options: RunOptions, source: Source, watched: bool, stack: contextlib.ExitStack) -> Iterable[Frame]:
+    """Return the frames to read: those of a recording are read ahead while `stack` is open, and paced for a viewer."""
+    frames: Iterable[Frame] = _first(options.max_frames, source)
+    if not source.live and cores() > 1:
+        frames = stack.enter_context(ReadAhead(frames, source.stop))
+    return paced(source, frames) if watched else frames
 
 
 def _first(count: int | None, frames: Iterable[Frame]) -> Iterator[Frame]:

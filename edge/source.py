@@ -7,7 +7,7 @@ the newest frame: a thread reads them into a one-slot mailbox and drops older fr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -105,13 +105,17 @@ def _open_recording(text: str) -> Source:
     )
 
 
-def paced(source: Source) -> Iterator[Frame]:
-    """Yield the frames of a recording at its own speed, for a viewer; those of other sources as they come."""
+def paced(source: Source, frames: Iterable[Frame] | None = None) -> Iterator[Frame]:
+    """Yield the frames of a recording at its own speed, for a viewer; those of other sources as they come.
+
+    `frames` are those of the source where they come another way.
+    """
+    frames = source if frames is None else frames
     if source.live or source.independent:
-        yield from source
+        yield from frames
         return
     start_s = time.monotonic()
-    for frame in source:
+    for frame in frames:
         while (wait_s := start_s + frame.time_s - time.monotonic()) > 0 and not source.stop.wait(min(wait_s, IDLE_S)):
             if source.idle:
                 source.idle()

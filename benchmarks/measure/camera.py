@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from edge.errors import SourceError
 from edge.opencv import cv2
+from edge.picture import encode_picture
 from edge.sources.demo import demo_images
 from edge.stopping import Stop
 from edge.values import Image
@@ -103,7 +104,7 @@ class _Server(ThreadingHTTPServer):
         if (number, size) not in self._parts:
             image = cv2.resize(self._images[number], size)
             write_number(image, number)
-            data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+            data = encode_picture(image, ".jpg", 80)
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
             self._parts[number, size] = head.encode() + data + b"\r\n"
         return self._parts[number, size]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from edge.errors import UsageError
 from edge.opencv import cv2
+from edge.picture import encode_picture
 from edge.report.session import Peak, Sessions
 from edge.source import open_source
 from edge.values import Image
@@ -27,7 +26,7 @@ def face_picture(image: Image, box: Sequence[int]) -> bytes | None:
         return None
     size = max(round(crop.shape[1] * HEIGHT / crop.shape[0]), 1), HEIGHT
     small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]).tobytes()
+    return encode_picture(small, ".jpg", QUALITY)
 
 
 def add_pictures(sessions: Sessions, video: str) -> None:

@@ -13,13 +13,12 @@ import importlib.util
 import math
 import os
 import shutil
-from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
 from edge.errors import MissingExtra, OutputError, UsageError
 from edge.opencv import cv2
+from edge.quiet import native_lines
 from edge.untrusted import printable
 from edge.values import Image
 
@@ -94,6 +93,8 @@ class PyAvEncoder:
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: float) -> None:
+        from fractions import Fraction  # here: few runs record, and every run would import it
+
         self._av: Any = importlib.import_module("av")
         self.seconds = 0.0
         self._path = path
@@ -115,13 +116,14 @@ class PyAvEncoder:
         self._stream.width, self._stream.height = self._size
         self._stream.pix_fmt = "yuv420p"
         self._stream.bit_rate = int(0.4 * size[0] * size[1] * rate)  # at most; the quality is constant
-        self._stream.codec_context.time_base = Fraction(1, CLOCK)
+        self._time_base = Fraction(1, CLOCK)
+        self._stream.codec_context.time_base = self._time_base
 
     def write(self, image: Image, time_s: float) -> None:
         width, height = self._size
         picture = self._av.VideoFrame.from_ndarray(image[:height, :width], format="bgr24")
         self._last = picture.pts = max(round(time_s * CLOCK), self._last + 1) if self._last >= 0 else 0
-        picture.time_base = Fraction(1, CLOCK)
+        picture.time_base = self._time_base
         self._mux(picture)
 
     def _mux(self, picture: Any) -> None:
@@ -157,7 +159,7 @@ class OpenCvEncoder:
         self._rate = min(fps * math.ceil(MIN_RATE / fps), MAX_RATE)
         self._frames = 0
         codec = cv2.VideoWriter.fourcc(*OPENCV_CODECS.get(path.suffix.lower(), "VP80"))
-        with _without_notes():
+        with native_lines():
             self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, self._rate, size)
         if not self._writer.isOpened():
             raise OutputError(f"this OpenCV cannot encode {path.suffix}; run: pip install '.[record]'")
@@ -183,25 +185,3 @@ class OpenCvEncoder:
         if announced < self._frames - 1 or not plays:
             self._frames *= plays
             raise OSError(errno.EIO, "the file is not whole; is the disk full?")
-
-
-@contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
-    """Hold back what OpenCV prints at any log level: that WebM knows no tags. What others print meanwhile is kept."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # standard error is closed
-        yield
-        return
-    reader, writer = os.pipe()
-    os.dup2(writer, 2)
-    os.close(writer)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        with os.fdopen(reader, "rb") as file:
-            kept = [line for line in file if not line.startswith(b"OpenCV: FFMPEG:")]
-        with contextlib.suppress(OSError):
-            os.write(2, b"".join(kept))

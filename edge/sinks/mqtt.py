@@ -10,9 +10,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any
 
 from edge.__main__ import version
 from edge.errors import UsageError
@@ -68,7 +68,7 @@ class Mqtt(Sink):
         self._schedule = Schedule()
         self._lock = threading.Lock()  # keeps the messages of both threads in order
         self._camera = OFFLINE
-        self._state: str | None = None
+        self._state: Callable[[], str] | None = None  # builds the newest one, which is seldom published
         self._connection = Connection(
             broker,
             self._id,
@@ -85,16 +85,16 @@ class Mqtt(Sink):
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
         if not frame.error:
             self._meter.frame()
-        state = _state(frame, readings, self._meter.fps_now)
         camera = OFFLINE if frame.error else ONLINE
-        key = (camera, state["emotion"], state["count"])
+        largest = _largest(readings)
+        key = (camera, largest.emotion if largest else None, len(readings))
         with self._lock:
-            self._state = json.dumps(state)
+            self._state = partial(_state, frame, readings, self._meter.fps_now)
             if camera != self._camera:
                 self._camera = camera
                 self._connection.publish(self._topics.camera, camera, retain=True)
             if self._schedule.is_due(key, time.monotonic()):
-                self._connection.publish(self._topics.state, self._state)
+                self._connection.publish(self._topics.state, self._state())
 
     def _publish_all(self) -> None:
         """Publish all that is true now: to a broker that may have forgotten it, or to a Home Assistant that started."""
@@ -112,7 +112,7 @@ class Mqtt(Sink):
             self._connection.publish(self._topics.camera, self._camera, retain=True)
             self._connection.publish(self._topics.process, ONLINE, retain=True)
             if self._state:
-                self._connection.publish(self._topics.state, self._state)
+                self._connection.publish(self._topics.state, self._state())
 
     def _on_message(self, topic: str, payload: bytes) -> None:
         if topic == STATUS_TOPIC and payload == ONLINE.encode():
@@ -131,11 +131,16 @@ def _page_url(address: str | None) -> str | None:
     return page.url(page.port)
 
 
-def _state(frame: Frame, readings: Sequence[Reading], fps: float) -> dict[str, Any]:
-    """Return the published state; emotion, confidence and probabilities are those of the largest face."""
+def _largest(readings: Sequence[Reading]) -> Reading | None:
+    return max(readings, key=lambda reading: reading.face.box.width * reading.face.box.height, default=None)
+
+
+def _state(frame: Frame, readings: Sequence[Reading], fps: float) -> str:
+    """Return the published state as JSON; emotion, confidence and probabilities are those of the largest face."""
     faces = event(frame, readings)["faces"]
-    largest = max(faces, key=lambda face: face["box"][2] * face["box"][3], default=None)
-    return {
+    first = _largest(readings)
+    largest = faces[readings.index(first)] if first else None
+    state = {
         "face": bool(faces),
         "emotion": largest["emotion"] if largest else NONE,
         "confidence": largest["confidence"] if largest else None,
@@ -145,3 +150,4 @@ def _state(frame: Frame, readings: Sequence[Reading], fps: float) -> dict[str, A
         "probabilities": largest["probabilities"] if largest else {},
         "faces": [{key: face[key] for key in ("id", "emotion", "confidence")} for face in faces],
     }
+    return json.dumps(state)

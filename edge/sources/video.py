@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from edge.values import Frame, Image
 
 MAX_FIRST_FRAMES = 8  # read ahead, to measure the frame rate
 MAX_FIRST_BYTES = 32_000_000
+CLOSE_TIMEOUT_S = 0.5
 
 
 class Video(Source):
@@ -31,6 +33,7 @@ class Video(Source):
     def __init__(self, text: str, capture: FFmpegCapture | None = None) -> None:
         super().__init__(text)
         self._capture = capture or _open(text)
+        self._reading = threading.Lock()
         self._first = deque(self._read_first())
         if not self._first:
             self._capture.release()
@@ -71,8 +74,9 @@ class Video(Source):
     def _read(self) -> tuple[Image, float | None] | None:
         if self._first:
             return self._first.popleft()
-        image = self._capture.read()
-        return None if image is None else (image, self._capture.timestamp_s())
+        with self._reading:
+            image = self._capture.read()
+            return None if image is None else (image, self._capture.timestamp_s())
 
     def _check_end(self, count: int) -> None:
         """Report a file that has fewer frames than it announces: it is cut or damaged."""
@@ -87,8 +91,10 @@ class Video(Source):
         print(printable(f"{self.name} {message}"), file=sys.stderr)
 
     def close(self) -> None:
-        """Close the file."""
-        self._capture.release()
+        """Close the file, unless a thread is stuck in reading it: OpenCV would crash."""
+        if self._reading.acquire(timeout=CLOSE_TIMEOUT_S):
+            self._capture.release()
+            self._reading.release()
 
 
 def _open(text: str) -> FFmpegCapture:

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from edge.errors import OutputError
 from edge.meter import Meter
 from edge.opencv import cv2
+from edge.picture import encode_picture
 from edge.sinks.events import event
 from edge.values import Frame, Reading
 
@@ -52,10 +52,7 @@ class Shot:
         if scale < 1:
             size = (max(1, round(scale * width)), max(1, round(scale * height)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        encoded, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-        if not encoded:
-            raise OutputError(f"cannot encode a picture of {width}x{height} as JPEG")
-        return bytes(data)
+        return encode_picture(image, ".jpg", JPEG_QUALITY)
 
     @cached_property
     def part(self) -> bytes:

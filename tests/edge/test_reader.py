@@ -134,11 +134,22 @@ def test_arrays_that_are_no_pictures_raise_usage_error(reader: EmotionReader, pi
         reader.follow(picture, 0.0)
 
 
+# What takes long to import, and few runs need; each is imported where it is used.
+LATE = {"asyncio", "concurrent.futures", "email.message", "fractions", "http.client", "importlib.metadata"}
+LATE |= {"multiprocessing", "numpy.ma", "ssl", "statistics", "subprocess", "tempfile", "urllib.request", "uuid"}
+
+
 def test_import_edge_is_lean_and_without_opencv_the_reader_raises(tmp_path: Path) -> None:
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
     program = (
         "import sys, edge\n"
         "assert not {'numpy', 'cv2'} & set(sys.modules)\n"
+        "import numpy\n"
+        "known = set(sys.modules)\n"
+        "from edge.run import parse_args\n"
+        "parse_args(None, ['clip.mp4', '--no-display'])\n"
+        f"late = {LATE} & set(sys.modules) - known\n"
+        "assert not late, late\n"
         "try: edge.EmotionReader(detector='haar').read('" + str(PHOTOGRAPH) + "')\n"
         "except edge.EmotionError as error: print(type(error).__name__, error)\n"
     )
