@@ -38,6 +38,7 @@ class Batches(keras.utils.PyDataset):
         self.epoch = 0  # set by RunFolder: Keras also calls on_epoch_end once before a new model's first epoch
         self._count = len(examples) - len(examples) % parts
         self._class_weights = class_weights(examples.targets, recipe.balance_power)
+        self._ordered: tuple[int, npt.NDArray[np.int64]] | None = None  # epoch and its order
 
     def __len__(self) -> int:
         return -(-self._count // self.recipe.batch_size)
@@ -59,7 +60,13 @@ class Batches(keras.utils.PyDataset):
 
     def _order(self) -> npt.NDArray[np.int64]:
         """Return the faces of the epoch: each once or, with balanced sampling, as many drawn by their emotions."""
-        rng = np.random.default_rng([self.recipe.seed, self.epoch])
+        epoch, ordered = self.epoch, self._ordered
+        if ordered is None or ordered[0] != epoch:  # a million faces take longer to order than a batch to make
+            self._ordered = ordered = epoch, self._draw(epoch)
+        return ordered[1]
+
+    def _draw(self, epoch: int) -> npt.NDArray[np.int64]:
+        rng = np.random.default_rng([self.recipe.seed, epoch])
         if self.recipe.balance == "sampling":
             chances = (self.examples.targets @ self._class_weights).astype(np.float64)
             return rng.choice(len(self.examples), self._count, p=chances / chances.sum())

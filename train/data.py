@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +23,10 @@ from edge.card import MAX_LABEL
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.untrusted import printable
-from edge.values import Image
 from train import forms
-from train.layouts.base import Damaged, Note, PassedOver, Request, Row
+from train.layouts.base import FACE_SIZE, Damaged, Note, PassedOver, Request, Row
+from train.progress import progress
+from train.store import Images, Pictures, Store
 
 DATA = Path("data/fer2013")  # where the README unpacks it
 SPLITS = ("train", "public", "private", "test")
@@ -40,9 +42,12 @@ LISTED = 3  # damaged faces listed by name; all are counted
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Faces of one split: images uint8 [n, 48, 48] grey, labels int64 [n] into `classes`, names of their files."""
+    """Faces of one split: images uint8 [n, 48, 48] grey, labels int64 [n] into `classes`, names of their files.
 
-    images: Image
+    The images of a data set stay on disk (train.store): a slice or an array of indices reads those that it names.
+    """
+
+    images: Images
     labels: npt.NDArray[np.int64]
     names: tuple[str, ...]
     split: str
@@ -54,7 +59,7 @@ class FaceSet:
     def take(self, indices: npt.NDArray[np.int64]) -> FaceSet:
         """Return the faces at these indices, in this order."""
         names = tuple(self.names[i] for i in indices)
-        return replace(self, images=self.images[indices], labels=self.labels[indices], names=names)
+        return replace(self, images=self.images.take(indices, axis=0), labels=self.labels[indices], names=names)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Return the number of faces of each class, int64 [classes]."""
@@ -71,9 +76,9 @@ class FaceSet:
         indices = np.array([classes.index(name) if name in there else -1 for name in self.classes], dtype=np.int64)
         return replace(self, labels=indices[self.labels], classes=tuple(classes))
 
-    def digests(self) -> list[bytes]:
-        """Return a hash of each face's pixels: equal pixels, equal digest."""
-        return [hashlib.sha1(image.tobytes()).digest() for image in self.images]
+    def digests(self) -> npt.NDArray[np.bytes_]:
+        """Return a hash of each face's pixels, bytes of length 20, [n]: equal pixels, equal digest."""
+        return np.fromiter((hashlib.sha1(image.tobytes()).digest() for image in self.images), "S20", len(self))
 
 
 def load(
@@ -89,54 +94,86 @@ def load(
     data set that has numbers; `ignore` leaves classes out. What is damaged or passed over is counted and listed on
     stderr. Raises DataError if there is no data set and, if `strict`, if anything is damaged.
     """
-    rows: dict[str, list[Row]] = {}
-    damaged = []
-    passed_over = []
-    for item in forms.read(path, Request(frozenset(splits), tuple(labels), frozenset(ignore))):
-        if isinstance(item, Row):
-            rows.setdefault(item.split, []).append(item)
-        elif isinstance(item, Note):
-            _say(item.text)
-        elif isinstance(item, PassedOver):
-            passed_over.append(item)
-        elif strict:
-            raise DataError(f"damaged: {item.location}: {item.reason}; leave out --strict to skip it")
-        else:
-            damaged.append(item)
-    if damaged:
-        _say(f"skipped {len(damaged)} damaged: {_listed(damaged)}")
-    if passed_over:
-        _say(f"passed over {len(passed_over)}: {_grouped(passed_over)}")
-    classes = tuple(sorted({row.label for own in rows.values() for row in own}))
+    store = Store((FACE_SIZE, FACE_SIZE))
+    gathered: dict[str, _Gathered] = {}
+    skipped = _Skipped()
+    with progress() as stage:
+        advance = stage("read faces", None)
+        for item in forms.read(path, Request(frozenset(splits), tuple(labels), frozenset(ignore))):
+            if isinstance(item, Row):
+                gathered.setdefault(item.split, _Gathered()).add(item, store)
+                advance()
+            elif isinstance(item, Note):
+                _say(item.text)
+            elif strict and isinstance(item, Damaged):
+                raise DataError(f"damaged: {item.location}: {item.reason}; leave out --strict to skip it")
+            else:
+                skipped.add(item)
+    store.finish()
+    skipped.report()
+    classes = tuple(sorted({label for own in gathered.values() for label in own.classes}))
     _check_names(classes)
-    return {split: _face_set(rows[split], split, classes) for split in SPLITS if split in rows}
+    return {split: gathered[split].face_set(split, classes, store) for split in SPLITS if split in gathered}
+
+
+class _Gathered:
+    """Gather the faces of a split as they are read; the pictures go to the store."""
+
+    def __init__(self) -> None:
+        self.classes: dict[str, int] = {}  # in the order in which they are met
+        self._numbers = array("q")
+        self._positions = array("q")
+        self._names: list[str] = []
+
+    def add(self, row: Row, store: Store) -> None:
+        self._positions.append(store.append(row.image))
+        self._numbers.append(self.classes.setdefault(row.label, len(self.classes)))
+        self._names.append(row.name)
+
+    def face_set(self, split: str, classes: tuple[str, ...], store: Store) -> FaceSet:
+        order = np.array([classes.index(name) for name in self.classes], dtype=np.int64)
+        labels = order[np.frombuffer(self._numbers, dtype=np.int64)]
+        images = Pictures(store, np.frombuffer(self._positions, dtype=np.int64))
+        return FaceSet(images, labels, tuple(self._names), split, classes)
+
+
+class _Skipped:
+    """Count what is damaged or passed over, and say so with the first of them; a data set may have a million."""
+
+    def __init__(self) -> None:
+        self._damaged: list[Damaged] = []
+        self._damaged_count = 0
+        self._passed_over: Counter[str] = Counter()  # by reason
+        self._first: dict[str, str] = {}
+
+    def add(self, item: Damaged | PassedOver) -> None:
+        if isinstance(item, PassedOver):
+            self._passed_over[item.reason] += 1
+            self._first.setdefault(item.reason, item.location)
+            return
+        self._damaged_count += 1
+        if len(self._damaged) < LISTED:
+            self._damaged.append(item)
+
+    def report(self) -> None:
+        if self._damaged:
+            listed = "; ".join(f"{item.location}: {item.reason}" for item in self._damaged)
+            more = f"; and {self._damaged_count - LISTED} more" if self._damaged_count > LISTED else ""
+            _say(f"skipped {self._damaged_count} damaged: {listed}{more}")
+        if self._passed_over:
+            counts = self._passed_over.most_common()
+            grouped = "; ".join(f"{count} {reason}, as {self._first[reason]}" for reason, count in counts)
+            _say(f"passed over {self._passed_over.total()}: {grouped}")
 
 
 def _say(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
-def _listed(items: Sequence[Damaged]) -> str:
-    more = f"; and {len(items) - LISTED} more" if len(items) > LISTED else ""
-    return "; ".join(f"{item.location}: {item.reason}" for item in items[:LISTED]) + more
-
-
-def _grouped(items: Sequence[PassedOver]) -> str:
-    """Return how many were passed over for each reason, with the first of them."""
-    first = {item.reason: item.location for item in reversed(items)}
-    counts = Counter(item.reason for item in items).most_common()
-    return "; ".join(f"{count} {reason}, as {first[reason]}" for reason, count in counts)
-
-
 def _check_names(classes: Sequence[str]) -> None:
     for name in classes:
         if len(name) > MAX_LABEL or not name.isprintable():
             raise DataError(f"expected printable names of classes of at most {MAX_LABEL} characters, found {name!r}")
-
-
-def _face_set(rows: list[Row], split: str, classes: tuple[str, ...]) -> FaceSet:
-    labels = np.array([classes.index(row.label) for row in rows], dtype=np.int64)
-    return FaceSet(np.stack([row.image for row in rows]), labels, tuple(row.name for row in rows), split, classes)
 
 
 def split_of(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
@@ -157,7 +194,7 @@ def train_val_split(faces: dict[str, FaceSet], path: Path, validation: str = HEL
     if validation == "public":
         return train, split_of(faces, "public", path)
     held_out = np.zeros(len(train), dtype=bool)
-    _, groups = np.unique(np.array(train.digests()), return_inverse=True)
+    _, groups = np.unique(train.digests(), return_inverse=True)
     for label in range(len(train.classes)):
         candidates = np.unique(groups[train.labels == label])
         count = max(1, round(HELD_OUT_SHARE * len(candidates)))
@@ -168,10 +205,8 @@ def train_val_split(faces: dict[str, FaceSet], path: Path, validation: str = HEL
 
 def check_classes(train: FaceSet, path: Path) -> None:
     """Raise DataError unless there are two different training faces of each of two classes or more."""
-    different = {
-        name: len(set(train.take(np.flatnonzero(train.labels == label)).digests()))
-        for label, name in enumerate(train.classes)
-    }
+    digests = train.digests()
+    different = {name: len(np.unique(digests[train.labels == label])) for label, name in enumerate(train.classes)}
     if len(different) < 2:
         raise DataError(f"expected training faces of two classes or more in {path}, found {', '.join(different)}")
     if few := [name for name, count in different.items() if count < 2]:
@@ -186,7 +221,7 @@ def stratified_folds(train: FaceSet) -> npt.NDArray[np.int64]:
 
     Copies of an image are in the same fold. The folds are the same every time.
     """
-    _, groups = np.unique(np.array(train.digests()), return_inverse=True)
+    _, groups = np.unique(train.digests(), return_inverse=True)
     folds = np.full(groups.max() + 1, -1, dtype=np.int64)
     start = 0
     for label in range(len(train.classes)):
@@ -212,5 +247,4 @@ def evaluation_faces(path: Path, labels: Sequence[str] = (), ignore: Sequence[st
 
 def seen_in(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:
     """Return which faces are pixel for pixel in `other` too, bool [n]; FER-2013 has hundreds across its splits."""
-    digests = set(other.digests())
-    return np.array([digest in digests for digest in faces.digests()], dtype=bool)
+    return np.isin(faces.digests(), other.digests())

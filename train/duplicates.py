@@ -15,10 +15,12 @@ from edge.opencv import cv2
 from edge.values import Floats, Image
 from train.data import FaceSet, seen_in
 from train.progress import Advance, no_progress
+from train.store import Images
 
 SIDE = 16  # pixels; faces are compared at this size
 THRESHOLD = 0.96  # correlation of near duplicates: on FER-2013, pairs below 0.94 begin to show different people
-BLOCK = 1024  # faces compared with all others at once: with 32,000 others 130 MB of float32
+BLOCK = 1024  # faces that are compared with LARGE_BLOCK others at once
+LARGE_BLOCK = 8192  # as float32 vectors 8 MB, and their correlations with a block 34 MB
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,9 @@ class Pair:
 
 def exact_duplicates(faces: FaceSet) -> list[Pair]:
     """Return pairs of a face and the first one with the same pixels."""
-    first: dict[bytes, int] = {}
-    pairs = []
-    for i, digest in enumerate(faces.digests()):
-        if first.setdefault(digest, i) != i:
-            pairs.append(Pair(first[digest], i, 1.0))
-    return pairs
+    _, indices, groups = np.unique(faces.digests(), return_index=True, return_inverse=True)
+    first = indices[groups]
+    return [Pair(int(first[i]), int(i), 1.0) for i in np.flatnonzero(first != np.arange(len(faces)))]
 
 
 def near_duplicates(faces: FaceSet, advance: Advance = no_progress) -> list[Pair]:
@@ -50,25 +49,26 @@ def near_duplicates(faces: FaceSet, advance: Advance = no_progress) -> list[Pair
 
     `advance` is called `block_count` times.
     """
-    vectors = _vectors(faces.images)
-    mirrored_vectors = _vectors(_mirror(faces.images))
     exact = {(pair.first, pair.second) for pair in exact_duplicates(faces)}
     pairs: dict[tuple[int, int], Pair] = {}
-    for mirrored, others in ((False, vectors), (True, mirrored_vectors)):
-        for pair in _correlated(vectors, others, mirrored, advance):
+    for mirrored in (False, True):
+        for pair in _correlated(faces.images, mirrored, advance):
             key = (pair.first, pair.second)
             if key not in exact and (key not in pairs or pairs[key].correlation < pair.correlation):
                 pairs[key] = pair
-    return sorted(pairs.values(), key=lambda pair: -pair.correlation)
+    return sorted(pairs.values(), key=lambda pair: (-pair.correlation, pair.mirrored, pair.first, pair.second))
 
 
 def copied_from(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:
     """Return which faces are in `other` too, exactly or nearly, mirrored or not; bool [n]."""
-    others = _vectors(other.images)
     copied = seen_in(faces, other)
-    for vectors in (_vectors(faces.images), _vectors(_mirror(faces.images))):
-        for start in range(0, len(others), BLOCK):
-            copied |= (vectors @ others[start : start + BLOCK].T).max(axis=1) >= THRESHOLD
+    for start, images in _blocks(faces.images, LARGE_BLOCK):
+        own = copied[start : start + LARGE_BLOCK]  # a view
+        vectors = [_vectors(images), _vectors(_mirror(images))]
+        for _, others in _blocks(other.images, BLOCK):
+            other_vectors = _vectors(others).T
+            for either in vectors:
+                own |= (either @ other_vectors).max(axis=1) >= THRESHOLD
     return copied
 
 
@@ -80,16 +80,27 @@ def without_copies(faces: FaceSet, others: Sequence[FaceSet]) -> FaceSet:
 
 def block_count(faces: int) -> int:
     """Return how often near_duplicates calls `advance` for this number of faces."""
-    return 2 * -(-faces // BLOCK)
+    return 2 * -(-faces // LARGE_BLOCK)
 
 
-def _correlated(vectors: Floats, others: Floats, mirrored: bool, advance: Advance) -> Iterator[Pair]:
-    for start in range(0, len(vectors), BLOCK):
-        correlations = vectors[start : start + BLOCK] @ others[start:].T  # each pair once: the earlier face first
-        for i, j in np.argwhere(correlations >= THRESHOLD):
-            if j > i:
-                yield Pair(int(start + i), int(start + j), min(float(correlations[i, j]), 1 - 1e-6), mirrored)
+def _correlated(images: Images, mirrored: bool, advance: Advance) -> Iterator[Pair]:
+    """Yield each pair once, the earlier face first."""
+    for start, block in _blocks(images, LARGE_BLOCK):
+        vectors = _vectors(_mirror(block) if mirrored else block)
+        for earlier, others in _blocks(images, BLOCK, start + len(block)):
+            correlations = _vectors(others) @ vectors.T
+            for i, j in np.argwhere(correlations >= THRESHOLD):
+                if start + j > earlier + i:
+                    correlation = min(float(correlations[i, j]), 1 - 1e-6)
+                    yield Pair(int(earlier + i), int(start + j), correlation, mirrored)
         advance()
+
+
+def _blocks(images: Images, size: int, end: int | None = None) -> Iterator[tuple[int, Image]]:
+    """Yield the index of the first image of each block, and the block; of the images before `end`."""
+    end = len(images) if end is None else end
+    for start in range(0, end, size):
+        yield start, images[start : min(end, start + size)]
 
 
 def _mirror(images: Image) -> Image:

@@ -20,7 +20,7 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from train.layouts.archive import is_archive, unpacked
 from train.layouts.base import Item, PassedOver, Request
-from train.layouts.folders import files_below, labelled_pictures, read_pictures
+from train.layouts.folders import files_below, labelled_folder, read_pictures
 from train.layouts.names import split_name
 from train.layouts.table import is_table, read_table
 
@@ -42,9 +42,10 @@ def read(path: Path, request: Request) -> Iterator[Item]:
 
 
 def _read_folder(root: Path, request: Request) -> Iterator[Item]:
-    files = files_below(root)
-    if pictures := labelled_pictures(root, files, request):
-        return read_pictures(root, files, pictures, request)
+    paths = files_below(root)
+    if found := labelled_folder(root, paths, request):
+        return read_pictures(found, request)
+    files = [root / path for path in paths]
     if tables := [file for file in files if file.suffix.lower() in TABLE_SUFFIXES and is_table(file)]:
         return _read_tables(tables, files, request)
     if archives := [file for file in files if is_archive(file)]:

@@ -22,6 +22,7 @@ from train.layouts.base import FACE_SIZE
 from train.progress import Advance, no_progress
 from train.recipe import model_classes, recipe_of
 from train.runs import check_model_file, load_model
+from train.store import Images, Mirrored
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +31,7 @@ PREDICT_BATCH = 128
 
 
 def predict(
-    path: Path, images: Image, advance: Advance = no_progress, classes: Sequence[str] = EMOTIONS
+    path: Path, images: Images | Mirrored, advance: Advance = no_progress, classes: Sequence[str] = EMOTIONS
 ) -> Probabilities:
     """Return the probabilities [n, classes] that a .keras, .tflite or .onnx file gives to faces uint8 [n, 48, 48].
 
@@ -67,7 +68,7 @@ def is_keras(path: Path) -> bool:
 
 
 def predict_backend(
-    backend: Backend, images: Image, advance: Advance = no_progress, classes: Sequence[str] = EMOTIONS
+    backend: Backend, images: Images | Mirrored, advance: Advance = no_progress, classes: Sequence[str] = EMOTIONS
 ) -> Probabilities:
     """Return the probabilities [n, classes] of an exported model for faces uint8 [n, 48, 48], one by one.
 
@@ -124,7 +125,7 @@ def forward(model: keras.Model, inputs: Floats, eager: bool = False) -> Probabil
 
 def predict_keras(
     model: keras.Model,
-    images: Image,
+    images: Images | Mirrored,
     advance: Advance = no_progress,
     eager: bool = False,
     face_size: int = FACE_SIZE,

@@ -14,25 +14,26 @@ def no_progress() -> None:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int], Advance]]:
-    """Yield a function that opens a stage (name, number of steps) and returns its Advance."""
+def progress() -> Iterator[Callable[[str, int | None], Advance]]:
+    """Yield a function that opens a stage (name, number of steps, None if unknown) and returns its Advance."""
     if not sys.stderr.isatty():
         yield lambda name, total: no_progress
         return
     try:
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import MofNCompleteColumn, Progress
     except ImportError:
 
-        def line(name: str, total: int) -> Advance:
+        def line(name: str, total: int | None) -> Advance:
             print(f"{name} ...", file=sys.stderr)
             return no_progress
 
         yield line
         return
-    with Progress(console=Console(stderr=True), transient=True) as bars:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
 
-        def bar(name: str, total: int) -> Advance:
+        def bar(name: str, total: int | None) -> Advance:
             task = bars.add_task(name, total=total)
             return lambda: bars.advance(task)
 

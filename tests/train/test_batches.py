@@ -12,7 +12,7 @@ import pytest
 from edge.backend import open_backend
 from edge.labels import EMOTIONS
 from edge.values import Image, Probabilities
-from train.augment import Augmentation
+from train.augment import NONE, Augmentation, augment
 from train.batches import Batches
 from train.data import FaceSet, load
 from train.predict import predict_backend
@@ -53,6 +53,25 @@ def test_batches_hold_every_face_once(examples: Examples) -> None:
     assert (first[0] == again[0]).all()
     batches.epoch = 1
     assert (first[0] != batches[0][0]).any()
+
+
+@pytest.mark.parametrize("balance", ["none", "sampling", "weights"])
+def test_batches_follow_from_seed_epoch_and_index(examples: Examples, balance: str) -> None:
+    """Wherever the faces are, and whichever batches were made before."""
+    recipe = replace(RECIPE, balance=balance, mix=0.5, seed=3)
+    in_memory = replace(examples, faces=replace(examples.faces, images=examples.faces.images[:]))
+    one, other = (Batches(each, recipe, Augmentation()) for each in (examples, in_memory))
+    one[0]
+    one.epoch = other.epoch = 2
+    for index in (5, 1):
+        for value, same in zip(one[index], other[index], strict=True):
+            np.testing.assert_array_equal(value, same)
+    expected = np.random.default_rng([3, 2]).permutation(len(examples))
+    if balance != "sampling":
+        plain = Batches(examples, replace(recipe, mix=0.0), NONE)
+        plain.epoch = 2
+        faces = examples.faces.images[expected[16:32]]
+        np.testing.assert_array_equal(plain[1][0], augment(faces, 32, np.random.default_rng(0), NONE))
 
 
 def test_rare_emotions_are_sampled_as_often_as_the_others(rare: Examples) -> None:

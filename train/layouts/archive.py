@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from edge.errors import DataError
+from train.store import scratch_folder
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 MAX_BYTES = 20 * 10**9  # of all files together; FER-2013's have 0.3 GB, AffectNet's 4 GB
@@ -34,7 +35,8 @@ def unpacked(*archives: Path) -> Path:
     Only plain files are written, and only inside the folder. The same archives are unpacked once. Raises DataError for
     a damaged or too large archive.
     """
-    _folders.append(tempfile.TemporaryDirectory(prefix="edge-emotion-", ignore_cleanup_errors=True))
+    folders = tempfile.TemporaryDirectory(prefix="edge-emotion-", dir=scratch_folder(), ignore_cleanup_errors=True)
+    _folders.append(folders)
     folder = Path(_folders[-1].name)
     budget = Budget(archives[0])
     pending = [(archive, folder / (_stem(archive) if len(archives) > 1 else ""), 1) for archive in archives]
@@ -104,7 +106,8 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     yield info.filename, zipped.open(info)
         return
     with tarfile.open(archive) as tar:
-        for member in tar:
+        while member := tar.next():
+            tar.members.clear()  # type: ignore[attr-defined]  # tarfile keeps them: a million take a gigabyte
             content = tar.extractfile(member) if member.isfile() else None
             if content is not None:
                 yield member.name, content

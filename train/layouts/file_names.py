@@ -9,6 +9,7 @@ CK+     S005_001_00000011.png        person, sequence, frame; S005_001_00000011_
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from edge.errors import DataError
@@ -29,9 +30,12 @@ def coded_label(name: str) -> str | None:
     return CODES[match[1].upper()] if match else None
 
 
-def frame_labels(files: list[Path]) -> dict[str, str]:
-    """Return the stem of each CK+ frame that a file among these labels -> its emotion. Raises DataError."""
-    found = (file for file in files if file.name.lower().endswith(CK_SUFFIX))
+def frame_labels(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return the stem of each CK+ frame that a file among these, below `root`, labels -> its emotion.
+
+    Raises DataError.
+    """
+    found = (root / path for path in paths if path.lower().endswith(CK_SUFFIX))
     return {file.name[: -len(CK_SUFFIX)].lower(): _frame_label(file) for file in found}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -29,35 +31,79 @@ Folder: TypeAlias = tuple[str, ...]  # the names of a folder and of those it lie
 
 
 class Picture:
-    """Hold a picture's file, its folders below the data set's own, its split, and its class, if it has one."""
+    """Tell what the path of a picture says: its folders below the data set's own, its name, and its split."""
 
-    def __init__(self, root: Path, file: Path) -> None:
-        self.file = file
-        self.folders: Folder = file.relative_to(root).parts[:-1]
-        named = (split for name in self.folders if (split := split_name(name)))
-        self.folder_split = next(named, None)
-        self.split = USAGE.get(file.name.split("_")[0]) or self.folder_split or "train"
-        self.label: str | None = None
-        self.number: int | None = None
+    def __init__(self, path: str) -> None:
+        folder, _, self.name = path.rpartition("/")
+        self.folders, self.folder_split = _folders(folder)
+        self.split = USAGE.get(self.name.split("_")[0]) or self.folder_split or "train"
 
 
-def files_below(root: Path) -> list[Path]:
-    """Return the files of a folder and its subfolders in the order of their paths; hidden ones are left out."""
-    found = []
-    entered = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_fail):
-        resolved = os.path.realpath(folder)
-        if resolved in entered:  # a link to a folder that it lies in
-            subfolders.clear()
-            continue
-        entered.add(resolved)
-        subfolders[:] = [name for name in subfolders if not name.startswith((".", "__"))]
-        found += [Path(folder) / name for name in names if not name.startswith(".")]
-    return sorted(found)
+@functools.lru_cache
+def _folders(path: str) -> tuple[Folder, str | None]:
+    """Return the names of the folders in a path, and the split that the first of them names."""
+    folders = tuple(path.split("/")) if path else ()
+    return folders, next((split for name in folders if (split := split_name(name))), None)
 
 
-def _fail(error: OSError) -> None:
-    raise error  # os.walk leaves out a folder that it may not read
+@dataclass(frozen=True)
+class LabelledFolder:
+    """List the files of a data set of pictures, as paths below its root, and what tells their classes.
+
+    That is the name or number of a folder, the picture's own name or, of CK+, a file beside it. Paths are strings and
+    classes are looked up, since a data set may have a million pictures.
+    """
+
+    root: Path
+    pictures: list[str]
+    others: list[str]
+    labels: Mapping[Folder, str]
+    frames: Mapping[str, str]
+    numbers: Mapping[Folder, int] = field(default_factory=dict)
+
+    def label(self, picture: Picture) -> str | None:
+        """Return the class of a picture, None if nothing tells it."""
+        own = _deepest(picture.folders, self.labels) or coded_label(picture.name)
+        return own or (self.frames.get(Path(picture.name).stem.lower()) if self.frames else None)
+
+    def any_label(self) -> bool:
+        return any(self.label(Picture(path)) for path in self.pictures)
+
+
+def files_below(root: Path) -> list[str]:
+    """Return the files of a folder and its subfolders in the order of their paths, which begin below the folder.
+
+    Hidden files and folders are left out. Parts are separated by / everywhere.
+    """
+    return list(_walk(root, "", set()))
+
+
+def _walk(root: Path, below: str, entered: set[str]) -> Iterator[str]:
+    folder = root / below
+    resolved = os.path.realpath(folder)
+    if resolved in entered:  # a link to a folder that it lies in
+        return
+    entered.add(resolved)
+    names = []
+    subfolders = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            names.append(entry.name)
+            if _is_folder(entry):
+                subfolders.add(entry.name)
+    for name in sorted(names):
+        if name in subfolders:
+            if not name.startswith((".", "__")):
+                yield from _walk(root, f"{below}{name}/", entered)
+        elif not name.startswith("."):
+            yield below + name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def is_picture(file: Path) -> bool:
@@ -71,42 +117,42 @@ def is_picture(file: Path) -> bool:
         return False
 
 
-def labelled_pictures(root: Path, files: list[Path], request: Request) -> list[Picture]:
-    """Return the pictures that have a class; none if this is no data set of pictures. Raises DataError."""
-    pictures = [Picture(root, file) for file in files if is_picture(file)]
-    folders = {picture.folders for picture in pictures}
-    emotions = _emotions(folders)
-    frames = frame_labels(files)
-    for picture in pictures:
-        own = coded_label(picture.file.name) or frames.get(picture.file.stem.lower())
-        picture.label = _deepest(picture.folders, emotions) or own
-    if not any(picture.label for picture in pictures):
+def labelled_folder(root: Path, files: Iterable[str], request: Request) -> LabelledFolder | None:
+    """Return the pictures among these files with their classes; None if no picture has one. Raises DataError."""
+    pictures: list[str] = []
+    others: list[str] = []
+    for path in files:
+        (pictures if is_picture(root / path) else others).append(path)
+    folders = {_folders(name)[0] for name in {path.rpartition("/")[0] for path in pictures}}
+    frames = frame_labels(root, others)
+    labelled = LabelledFolder(root, pictures, others, _emotions(folders), frames)
+    if not labelled.any_label():
         numbers = _numbers(folders)
-        classes = _named(root, pictures, numbers, request) if numbers else _own(folders)
-        for picture in pictures:
-            picture.label = _deepest(picture.folders, classes)
-    return pictures if any(picture.label for picture in pictures) else []
+        labels = _named(root, pictures, numbers, request) if numbers else _own(folders)
+        labelled = LabelledFolder(root, pictures, others, labels, frames, numbers)
+    return labelled if labelled.any_label() else None
 
 
-def read_pictures(root: Path, files: list[Path], pictures: list[Picture], request: Request) -> Iterator[Item]:
+def read_pictures(found: LabelledFolder, request: Request) -> Iterator[Item]:
     """Yield the faces of these pictures, and what is passed over."""
-    for text in _own_classes(root, pictures, request):
+    for text in _own_classes(found, request):
         yield Note(text)
-    known = {picture.file for picture in pictures}
-    for file in files:
-        if file not in known:
-            yield PassedOver(str(file), "no picture")
-    has_splits = any(picture.folder_split and picture.label for picture in pictures)
-    for picture in pictures:
-        location = str(picture.file)
-        if picture.label is None:
-            yield PassedOver(location, "of no known class")
+    for path in found.others:
+        yield PassedOver(str(found.root / path), "no picture")
+    pictures = map(Picture, found.pictures)
+    has_splits = any(picture.folder_split and found.label(picture) for picture in pictures)
+    for path in found.pictures:
+        picture = Picture(path)
+        label = found.label(picture)
+        file = found.root / path
+        if label is None:
+            yield PassedOver(str(file), "of no known class")
         elif has_splits and not picture.folder_split:
-            yield PassedOver(location, "outside of the folders of the splits")
-        elif picture.label in request.ignore:
-            yield PassedOver(location, f"{picture.label} (--ignore)")
+            yield PassedOver(str(file), "outside of the folders of the splits")
+        elif label in request.ignore:
+            yield PassedOver(str(file), f"{label} (--ignore)")
         elif picture.split in request.splits:
-            yield read_face(picture.file, picture.label, picture.split)
+            yield read_face(file, label, picture.split)
 
 
 def read_face(file: Path, label: str, split: str) -> Row | Damaged:
@@ -142,13 +188,13 @@ def _numbers(folders: Collection[Folder]) -> dict[Folder, int]:
     return numbers
 
 
-def _named(root: Path, pictures: list[Picture], numbers: Mapping[Folder, int], request: Request) -> dict[Folder, str]:
+def _named(root: Path, pictures: list[str], numbers: Mapping[Folder, int], request: Request) -> dict[Folder, str]:
     """Name the numbers, by --labels or by FER-2013's counts."""
     counts: dict[str, Counter[int]] = {}
-    for picture in pictures:
-        picture.number = _deepest(picture.folders, numbers)
-        if picture.number is not None:
-            counts.setdefault(picture.split, Counter())[picture.number] += 1
+    for picture in map(Picture, pictures):
+        number = _deepest(picture.folders, numbers)
+        if number is not None:
+            counts.setdefault(picture.split, Counter())[number] += 1
     names = name_numbers(counts, request.labels, f"the folders in {root}")
     return {folder: names[number] for folder, number in numbers.items() if number in names}
 
@@ -175,13 +221,14 @@ def _deepest(folders: Folder, values: Mapping[Folder, T]) -> T | None:
     return next(found, None)
 
 
-def _own_classes(root: Path, pictures: list[Picture], request: Request) -> Iterator[str]:
+def _own_classes(found: LabelledFolder, request: Request) -> Iterator[str]:
     """Yield what a reader of the data set should know: numbers, misspelled names, and classes that are no emotion."""
-    numbers = {picture.number: picture.label for picture in pictures if picture.number is not None}
+    labels = {(picture.folders, found.label(picture)) for picture in map(Picture, found.pictures)}
+    numbers = {number: label for folders, label in labels if (number := _deepest(folders, found.numbers)) is not None}
     if numbers:
         listed = ", ".join(f"{number} {name}" for number, name in sorted(numbers.items()))
-        yield f"numbers of {root}: {listed} ({'--labels' if request.labels else 'by the counts of FER-2013'})"
-    names = {name for picture in pictures for name in picture.folders}
+        yield f"numbers of {found.root}: {listed} ({'--labels' if request.labels else 'by the counts of FER-2013'})"
+    names = {name for folders, _ in labels for name in folders}
     for name in sorted(names):
         if guessed := misspelled(plain_name(name)):
             yield f"the folder {name} is read as {guessed}"
@@ -191,6 +238,6 @@ def _own_classes(root: Path, pictures: list[Picture], request: Request) -> Itera
     for meaning, several in sorted(meanings.items()):
         if meaning and len(several) > 1:
             yield f"the folders {', '.join(sorted(several))} are all read as {meaning}"
-    found = {picture.label for picture in pictures if picture.label} - {*EMOTIONS, *request.ignore}
-    if found and any(picture.label in EMOTIONS for picture in pictures):
-        yield f"classes beside the seven emotions: {', '.join(sorted(found))} (--ignore leaves them out)"
+    classes = {label for _, label in labels if label}
+    if (others := classes - {*EMOTIONS, *request.ignore}) and classes & set(EMOTIONS):
+        yield f"classes beside the seven emotions: {', '.join(sorted(others))} (--ignore leaves them out)"
