@@ -25,6 +25,7 @@ from train.options import add_classes
 from train.predict import classes_of, predict
 from train.progress import progress
 from train.runs import is_run
+from train.store import Mirrored
 
 PLOTS = {
     "confusion.png": lambda labels, probabilities, result, path: plots.confusion(result, path),
@@ -90,8 +91,7 @@ def evaluate(
     result = evaluate_predictions(faces, probabilities, training, soft_labels)
     if flip:
         with progress() as stage:
-            mirrored = np.ascontiguousarray(faces.images[:, :, ::-1])
-            flipped = predict(model, mirrored, stage("mirrored", len(faces)), classes)
+            flipped = predict(model, Mirrored(faces.images), stage("mirrored", len(faces)), classes)
         result["with_flip"] = report(faces.labels, np.mean([probabilities, flipped], axis=0, dtype=np.float32), classes)
     for name, plot in PLOTS.items():
         plot(faces.labels, probabilities, result, out / name)

@@ -25,6 +25,7 @@ from train.duplicates import Pair
 from train.extras import require
 from train.options import add_classes
 from train.progress import progress
+from train.store import join
 
 FILES = ("explore.md", "duplicates.csv", "classes.png", "samples.png", "brightness.png", "duplicates.png")
 
@@ -73,7 +74,7 @@ def _merge(splits: dict[str, FaceSet]) -> FaceSet:
     """Return all faces in one set, split after split."""
     parts = list(splits.values())
     return FaceSet(
-        np.concatenate([part.images for part in parts]),
+        join([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
         tuple(chain.from_iterable(part.names for part in parts)),
         "all",
@@ -113,8 +114,8 @@ def _markdown(
         shares = [f"{n} ({n / len(own):.1%})" for n, own in zip(counts, splits.values(), strict=True)]
         lines.append(f"| {emotion} | {' | '.join(shares)} |")
     lines.append("| all | " + " | ".join(str(len(own)) for own in splits.values()) + " |")
-    means = faces.images.mean(axis=(1, 2))
-    flat = int((faces.images.std(axis=(1, 2)) < 1).sum())
+    means = np.array([image.mean() for image in faces.images])
+    flat = sum(image.std() < 1 for image in faces.images)
     lines += ["", f"Mean grey of a face: {means.mean():.0f} of 255, between {means.min():.0f} and {means.max():.0f}."]
     lines[-1] += f" {flat} images are a single grey." if flat else ""
     lines += ["", "## Duplicates", ""]

@@ -129,8 +129,8 @@ def brightness(faces: FaceSet, path: Path) -> None:
     """Plot the distribution of the faces' mean grey and contrast."""
     figure = _figure(8, 3)
     measures = (
-        ("mean grey", faces.images.mean(axis=(1, 2))),
-        ("contrast (standard deviation)", faces.images.std(axis=(1, 2))),
+        ("mean grey", [image.mean() for image in faces.images]),
+        ("contrast (standard deviation)", [image.std() for image in faces.images]),
     )
     for axes, (name, values) in zip(figure.subplots(1, 2), measures, strict=True):
         axes.hist(values, bins=64, color="tab:blue")
