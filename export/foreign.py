@@ -19,6 +19,7 @@ from edge.card import LOGITS, PROBABILITIES, ModelCard
 from edge.errors import ModelError, UsageError
 from edge.quiet import quiet
 from edge.values import Floats
+from export.keras2 import opened_by_keras_3
 from train.runs import BACKBONE, CONVERTED, SCALE, check_model_file, reason_of, written_by
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 UNUSED = ("Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout", "ActivityRegularization")
-IGNORED = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")  # by these layers, in Keras 2
 HALF = ("float16", "bfloat16")
 TOLERANCE, HALF_TOLERANCE = 1e-3, 2e-2  # of an output, relative and absolute; the second with 16 bits
 SERVING = ("serving_default", "serve")  # names of a SavedModel's function
@@ -69,30 +69,11 @@ def _load(path: Path, about: Description) -> keras.Model:
     import keras
 
     try:
-        return keras.models.load_model(path, compile=False, custom_objects=_names_of_keras_2())
+        with opened_by_keras_3(path) as file:
+            return keras.models.load_model(file, compile=False)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own
         found = f"cannot open {path}{written_by(path)}: {reason_of(error)}"
         raise ModelError(f"expected a Keras model, {found}; {CONVERTED}") from error
-
-
-def _names_of_keras_2() -> dict[str, Any]:
-    """Return name -> class for what Keras 3 does not open as Keras 2 wrote it; see IGNORED."""
-    import keras
-
-    def lenient(kind: Any) -> Any:
-        def from_config(_: Any, config: dict[str, Any]) -> Any:
-            known = {name: value for name, value in config.items() if name not in IGNORED}
-            if kind is keras.layers.BatchNormalization and isinstance(known["axis"], list):
-                (known["axis"],) = known["axis"]
-            return kind.from_config(known)
-
-        return type(kind.__name__, (kind,), {"from_config": classmethod(from_config)})
-
-    layers = keras.layers
-    inputs = keras.Input((1,))
-    functional = type(keras.Model(inputs, inputs))
-    kinds = (layers.BatchNormalization, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.Conv2DTranspose)
-    return {"Functional": functional, **{kind.__name__: lenient(kind) for kind in kinds}}
 
 
 def _load_saved(path: Path, about: Description) -> keras.Model:
