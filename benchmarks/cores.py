@@ -15,6 +15,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from benchmarks.measure.peer import check_peer, open_peer
 from benchmarks.report.blocks import Table, markdown
 from edge.arguments import ArgumentParser, whole
 from edge.backend import SHIPPED, open_backend
+from edge.backends.base import Backend
 from edge.classifier import Classifier
 from edge.cluster.client import read_in_order
 from edge.cluster.dask_cluster import DaskCluster
@@ -88,7 +90,7 @@ def benchmark(options: Options) -> int:
     if options.peer:
         check_peer(options.peer)
     clip = read_clip(options.clip, FRAMES)
-    rows = [(str(faces), *row) for faces in GRIDS for row in _measure_faces(options, tile(clip, faces))]
+    rows = [(str(faces), *row) for faces in GRIDS for row in _measure_faces(options, tile(clip, faces), faces)]
     print(markdown([Table(["faces", "cores", "frames a second", "times the first"], rows)]), flush=True)
     if any(options.workers):
         head = ["workers", "pictures a second", "times the first", "hours x workers for a million"]
@@ -109,7 +111,9 @@ def tile(clip: Clip, faces: int) -> list[Frame]:
     return frames
 
 
-def _measure_faces(options: Options, frames: Sequence[Frame]) -> list[Row]:
+def _measure_faces(options: Options, frames: Sequence[Frame], faces: int) -> list[Row]:
+    """Measure the pipeline by cores, and its inferences alone: no pipeline gains more from cores than they do."""
+
     def run(pipeline: Pipeline) -> int:
         for frame in frames:
             pipeline.step(frame)
@@ -119,10 +123,21 @@ def _measure_faces(options: Options, frames: Sequence[Frame]) -> list[Row]:
         str(count): partial(run, _open_pipeline(options.detector, count)) for count in options.cores
     }
     with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(ThreadPoolExecutor(max(options.cores)))
+        backends = [open_backend(SHIPPED) for _ in range(max(options.cores))]
+        for count in options.cores:
+            measures[f"{count}, inferences alone"] = partial(_infer, executor, backends[:count], len(frames), faces)
         if options.peer:
             peer = stack.enter_context(open_peer(options.peer, [frame.image for frame in frames[:PEER_FRAMES]]))
             measures[PEER] = lambda: len(peer.time(range(PEER_FRAMES)))
         return _rates(measures, options.rounds)
+
+
+def _infer(executor: ThreadPoolExecutor, backends: Sequence[Backend], frames: int, faces: int) -> int:
+    """Run the inferences of all frames, each core's share without a pause."""
+    shares = [frames * len(range(worker, faces, len(backends))) for worker in range(len(backends))]
+    list(executor.map(lambda backend, share: [backend.invoke() for _ in range(share)], backends, shares))
+    return frames
 
 
 def _open_pipeline(name: str, workers: int) -> Pipeline:
