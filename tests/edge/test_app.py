@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import importlib.util
+import re
 import struct
 import time
 import urllib.error
@@ -26,6 +27,7 @@ from edge.sources.demo import demo_images
 from edge.values import Box, EmotionProbabilities, Face, Image, Reading
 from edge.web.access import Access
 from edge.web.address import Address
+from edge.web.app import MAX_PICTURE
 from tests import chromium
 from tests.conftest import ROOT
 
@@ -211,6 +213,19 @@ def test_the_gate_asks_for_the_token_and_limits_what_is_sent() -> None:
     assert "frame-ancestors" not in public.headers["content-security-policy"]
 
 
+def test_the_files_of_a_space_are_those_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = (ROOT / "docs" / "app.md").read_text(encoding="utf-8")
+    package = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", document, re.S))
+    assert all(f'"{requirement}"' in package for requirement in blocks["text"].split())
+    assert re.search(r"sdk_version: (\d+\.\d+)", blocks["yaml"])[1] in package  # type: ignore[index]
+    arguments: list[str] = []
+    monkeypatch.setattr(command, "main", arguments.extend)
+    with pytest.raises(SystemExit):
+        exec(blocks["python"], {})
+    assert command.parse_args(arguments).host == "0.0.0.0"
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     if not importlib.util.find_spec("gradio"):
@@ -268,7 +283,10 @@ def test_the_page_reads_pictures_and_the_camera_and_loads_nothing_from_elsewhere
 
 @pytest.mark.slow
 def test_the_server_refuses_other_hosts_and_long_pictures(url: str) -> None:
+    long = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n' + bytes(MAX_PICTURE + 1)
+    multipart = {"Content-Type": "multipart/form-data; boundary=b"}
     for request, status in (
+        (urllib.request.Request(f"{url}gradio_api/upload", long + b"\r\n--b--\r\n", multipart), 413),
         (urllib.request.Request(url, headers={"Host": "evil.example"}), 421),
         (urllib.request.Request(f"{url}gradio_api/runs"), 404),
         (urllib.request.Request(f"{url}monitoring"), 403),
