@@ -140,7 +140,7 @@ def _subjects(results: Results) -> set[str]:
 
 def _fps(results: Results) -> dict[str, Estimate]:
     """Return the throughput by the name of the case."""
-    return {" ".join(tables.case(result.case)).replace("`", ""): result.fps for result in results.pipeline}
+    return {tables.case_name(result.case, " "): result.fps for result in results.pipeline}
 
 
 def _changes(old: Results, new: Results, common: Common, tolerance: float) -> Iterator[Change]:

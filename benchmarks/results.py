@@ -157,6 +157,7 @@ class Dataset:
     also_in_training: int
     labels: str
     path: str
+    name: str = ""  # older reports do not have it
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,8 @@ class Results:
     pipeline: tuple[PipelineResult, ...]
     sustained: Sustained | None
     host_after: Sensors
+    quick: bool = False
+    left_out: tuple[str, ...] = ()  # what could not be measured here, with the reason and the pip command
 
     @property
     def recommended(self) -> ModelResult:

@@ -3,7 +3,8 @@
 python -m benchmarks.soak --minutes 30 --out soak
 
 The camera is another process, which serves a moving face at 30 FPS. In each cycle it is silent for a while, is killed
-and comes back, and changes its resolution. Writes soak.json and events.jsonl and, with matplotlib, soak.png.
+and comes back, and changes its resolution. Writes soak.json and events.jsonl and, with matplotlib,
+a figure: soak.png, soak.svg, soak.pdf.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from edge.sinks.events import Events
 from edge.source import open_source
 from edge.stopping import Stop, stop_on_signals
 from edge.values import Frame, Reading
+from train.tables import Cell
 
 SAMPLES = 120
 EDGE = 10  # samples of the start and of the end that are compared
@@ -150,7 +152,7 @@ def benchmark(options: Options) -> int:
     with contextlib.suppress(ImportError):  # no matplotlib: no picture
         from benchmarks.report.soak_chart import draw
 
-        draw(result, options.out / "soak.png")
+        draw(result, options.out / "soak")
     print(markdown([_table(result)]), end="")
     print(
         f"\n{result.frames} frames, {result.outages} outages of"
@@ -216,7 +218,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _table(result: Soak) -> Table:
-    rows = []
+    rows: list[list[Cell]] = []
     for name, label in LABELS.items():
         start, end = (result.typical(name, samples) for samples in (result.start, result.end))
         values = [value for sample in result.samples if (value := getattr(sample, name)) is not None]

@@ -3,7 +3,7 @@
 python -m train --data data/fer2013
 python -m train --data my_faces --weights models/emotion.keras             (ten pictures a class are enough)
 python -m train --data data/fer2013 --soft-labels ferplus.csv --label-smoothing 0 --out runs/votes
-python -m train --data data/fer2013 --seeds 0 1 2 --out runs/mine          (runs/mine-seed0, ...)
+python -m train --data data/fer2013 --seeds 0 1 2 --out runs/mine          (runs/mine-seed0, ..., runs/mine-seeds)
 python -m train --resume --out runs/mine
 
 The epoch is chosen on a held-out tenth of Training; python -m train.evaluate reports on PublicTest. With few faces, the
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
+from train import tables
 from train.cluster import read_cluster
 from train.data import FOLD_COUNT, FOLDS, FaceSet
 from train.extras import require, require_keras
@@ -59,10 +61,9 @@ def train(options: Options) -> int:
     import keras
 
     from train import workers
-    from train.evaluation import summarize_seeds
 
     team = workers.connect(cluster)
-    results = []
+    results: dict[int, dict[str, Any]] = {}
     for folder, recipe in runs.items():
         if len(runs) > 1:
             keras.utils.clear_session()  # frees the memory of the run before
@@ -72,9 +73,10 @@ def train(options: Options) -> int:
         except KeyboardInterrupt:
             _print_interruption(folder, options)
             return 130
-        results += [result] if result else []
+        if result:
+            results[recipe.seed] = result
     if len(results) > 1:
-        print(summarize_seeds(results))
+        _summarize_seeds(runs, results)
     return 0
 
 
@@ -93,7 +95,7 @@ def train_run(
 
     Without validation faces, they are those of the folds.
     """
-    from train import plots
+    from train import plots, results
     from train.evaluation import evaluate_predictions, summarize_votes
     from train.fit import fit
     from train.folds import cross_validate
@@ -111,10 +113,12 @@ def train_run(
         probabilities = predict(folder / "model.keras", validation.images, classes=recipe.classes)
         tested, others = validation, training
     soft_labels = Path(recipe.soft_labels) if recipe.soft_labels else None
-    metrics = evaluate_predictions(tested, probabilities, others, soft_labels)
+    metrics: dict[str, Any] = {"model": str(folder / "model.keras"), "data_set": recipe.data_set}
+    metrics |= evaluate_predictions(tested, probabilities, others, soft_labels)
     metrics["seconds"] = sum(row["seconds"] for row in history)
-    plots.curves(history, recipe, folder / "curves.png")
-    plots.confusion(metrics, folder / "confusion.png")
+    plots.curves(history, recipe, folder.name, folder / "curves")
+    plots.confusion(metrics, folder / "confusion")
+    tables.write_tables(folder, results.tables(metrics))
     write_json(folder / "metrics.json", metrics)
     low, high = metrics["accuracy_ci95"]
     print(
@@ -123,6 +127,20 @@ def train_run(
     if "votes" in metrics:
         print(summarize_votes(metrics["votes"]))
     return metrics
+
+
+def _summarize_seeds(runs: Mapping[Path, Recipe], metrics: Mapping[int, dict[str, Any]]) -> None:
+    """Print the table of the seeds; write it, and their curves, to OUT-seeds."""
+    from train import plots, results
+
+    first, recipe = next(iter(runs.items()))
+    name = first.name.removesuffix(f"-seed{recipe.seed}")
+    folder = first.with_name(f"{name}-seeds")
+    table = results.seeds(metrics)
+    tables.write_tables(folder, {"seeds": table})
+    histories = {recipe.seed: read_history(run) for run, recipe in runs.items()}
+    plots.seed_curves(histories, recipe, name, folder / "curves")
+    print(tables.plain(table), f"written: {folder}", sep="\n")
 
 
 def _print_interruption(folder: Path, options: Options) -> None:

@@ -16,21 +16,23 @@ import numpy as np
 from edge.arguments import ArgumentParser
 from edge.errors import OutputError, exit_status
 from edge.files import check_writable, write_json
-from train import plots
+from train import plots, results, tables
 from train.data import DATA, HELD_OUT, SPLITS, FaceSet, load, split_of, train_val_split
 from train.evaluation import evaluate_predictions, summarize_votes
 from train.extras import require
+from train.figures import figure_files
 from train.metrics import report
 from train.options import add_classes
 from train.predict import classes_of, predict
 from train.progress import progress
+from train.provenance import data_set
 from train.runs import is_run
 from train.store import Mirrored
 
 PLOTS = {
-    "confusion.png": lambda labels, probabilities, result, path: plots.confusion(result, path),
-    "roc.png": plots.roc,
-    "calibration.png": plots.reliability,
+    "confusion": lambda labels, probabilities, result, path: plots.confusion(result, path),
+    "roc": plots.roc,
+    "calibration": plots.reliability,
 }
 DEFAULT_SPLITS = ("public", "test", "train")  # the first one that the data set has is evaluated
 WARNINGS = {
@@ -55,7 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--flip", action="store_true", help="report the mean prediction of each face and its mirror image as well"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for metrics.json and the plots")
+    parser.add_argument("--out", type=Path, required=True, help="folder for metrics.json, tables and plots")
     return parser.parse_args(argv)
 
 
@@ -74,28 +76,31 @@ def evaluate(
     labels: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
 ) -> int:
-    """Write metrics.json and the plots to the folder `out`, and print a summary.
+    """Write metrics.json, tables and plots to the folder `out`, and print a summary.
 
     The faces may lack some of the model's classes, but have no others.
     """
     if is_run(out):
         raise OutputError(f"{out} is a training run with metrics of its own; choose another --out")
     require("matplotlib", "matplotlib", "train")
-    for name in ("metrics.json", *PLOTS):
-        check_writable(out / name)
+    figures = [file for name in PLOTS for file in figure_files(out / name)]
+    for file in [out / "metrics.json", *figures, *tables.table_files(out, results.TABLES)]:
+        check_writable(file)
     classes = classes_of(model)
     faces, training = _faces(data, split, labels, ignore)
     faces = faces.of_classes(classes)
     with progress() as stage:
         probabilities = predict(model, faces.images, stage("evaluate", len(faces)), classes)
-    result = evaluate_predictions(faces, probabilities, training, soft_labels)
+    result: dict[str, Any] = {"model": str(model), "data_set": data_set(faces.names, data)[0]}
+    result |= evaluate_predictions(faces, probabilities, training, soft_labels)
     if flip:
         with progress() as stage:
             flipped = predict(model, Mirrored(faces.images), stage("mirrored", len(faces)), classes)
         result["with_flip"] = report(faces.labels, np.mean([probabilities, flipped], axis=0, dtype=np.float32), classes)
     for name, plot in PLOTS.items():
         plot(faces.labels, probabilities, result, out / name)
-    write_json(out / "metrics.json", {"model": str(model), **result})
+    tables.write_tables(out, results.tables(result))
+    write_json(out / "metrics.json", result)
     if split is None and faces.split in WARNINGS:
         print(WARNINGS[faces.split])
     _print_summary(result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +77,3 @@ def summarize_votes(votes: dict[str, Any]) -> str:
         f"votes: accuracy {votes['accuracy']:.2%} (95%: {low:.1%} to {high:.1%}) on {votes['clear_faces']} clear "
         f"majorities, mean recall {votes['mean_recall']:.3f}, calibration error {votes['calibration_error']:.3f}"
     )
-
-
-def summarize_seeds(metrics: Sequence[dict[str, Any]]) -> str:
-    """Return mean and sample standard deviation over several runs' metrics, one measure a line."""
-    measures = {"accuracy": [item["accuracy"] for item in metrics]}
-    if all("votes" in item for item in metrics):
-        for name in ("accuracy", "mean_recall", "calibration_error"):
-            measures[f"votes: {name.replace('_', ' ')}"] = [item["votes"][name] for item in metrics]
-    lines = [f"mean and standard deviation over {len(metrics)} seeds, on {metrics[0]['split']}"]
-    for name, values in measures.items():
-        lines.append(f"  {name:<24} {np.mean(values):.4f} +- {np.std(values, ddof=min(1, len(values) - 1)):.4f}")
-    return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 python -m train.explore --data data/fer2013 --out report
 
-Writes explore.md, duplicates.csv and plots: classes.png, samples.png, brightness.png, duplicates.png.
+Writes explore.md, duplicates.csv and plots as PNG, SVG and PDF: classes, samples, brightness, duplicates.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ import numpy as np
 from edge.arguments import ArgumentParser
 from edge.errors import DataError, exit_status
 from edge.files import atomic_write, check_writable
-from train import duplicates, plots
+from train import data_plots, duplicates
 from train.data import DATA, FaceSet, load
 from train.duplicates import Pair
 from train.extras import require
+from train.figures import figure_files
 from train.options import add_classes
 from train.progress import progress
+from train.provenance import data_set
 from train.store import join
 
-FILES = ("explore.md", "duplicates.csv", "classes.png", "samples.png", "brightness.png", "duplicates.png")
+PLOTS = ("classes", "samples", "brightness", "duplicates")
+FILES = ("explore.md", "duplicates.csv", *(file.name for name in PLOTS for file in figure_files(Path(name))))
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -57,10 +60,11 @@ def explore(path: Path, out: Path, strict: bool, labels: tuple[str, ...] = (), i
     with progress() as stage:
         exact = duplicates.exact_duplicates(faces)
         near = duplicates.near_duplicates(faces, stage("near duplicates", duplicates.block_count(len(faces))))
-    plots.classes(splits, out / "classes.png")
-    plots.samples(faces, out / "samples.png")
-    plots.brightness(faces, out / "brightness.png")
-    plots.pairs(faces, _across_splits(near, split_names) or near, out / "duplicates.png")
+    title = data_set(faces.names, path)[0]
+    data_plots.classes(splits, title, out / "classes")
+    data_plots.samples(faces, title, out / "samples")
+    data_plots.brightness(faces, title, out / "brightness")
+    data_plots.pairs(faces, _across_splits(near, split_names) or near, title, out / "duplicates")
     _write_pairs(out / "duplicates.csv", [*exact, *near], faces, split_names)
     text = _markdown(path, splits, faces, exact, near, split_names)
     with atomic_write(out / "explore.md") as tmp:

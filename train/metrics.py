@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from edge.labels import EMOTIONS
 from edge.values import Floats
-from train.extras import require
 
 CALIBRATION_BINS = 10
 LEAST_PROBABILITY = 1e-7  # logarithms are taken of no less
@@ -35,12 +34,16 @@ def mcnemar(correct: npt.NDArray[np.bool_], other_correct: npt.NDArray[np.bool_]
 
     Both arguments are bool [n], for the same faces. Only faces that exactly one model has right count.
     """
-    require("sklearn", "scikit-learn", "report")
-    from scipy.stats import binomtest  # scikit-learn depends on it
-
     gained = int((correct & ~other_correct).sum())
     lost = int((~correct & other_correct).sum())
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    changed = gained + lost
+    return min(1.0, 2 * sum(_binomial(count, changed) for count in range(min(gained, lost) + 1)))
+
+
+def _binomial(count: int, total: int) -> float:
+    """Return the probability of so many heads in `total` throws of a coin."""
+    ways = math.lgamma(total + 1) - math.lgamma(count + 1) - math.lgamma(total - count + 1)
+    return math.exp(ways - total * math.log(2))
 
 
 def calibration_error(outcomes: npt.NDArray[np.bool_] | Floats, confidences: Floats) -> float:
@@ -74,19 +77,30 @@ def cross_entropy(targets: Floats, probabilities: Floats) -> float:
     return float(-(targets * logarithms).sum(axis=1).mean())
 
 
+def auc(positive: npt.NDArray[np.bool_], scores: Floats) -> float:
+    """Return the area under the ROC curve: how often a positive has the higher score (Hanley and McNeil 1982).
+
+    `positive` bool [n] has both values; `scores` are [n]. Equal scores count half.
+    """
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    positives = int(positive.sum())
+    smallest = positives * (positives + 1) / 2  # sum of their ranks if they had the lowest scores
+    return float((ranks[inverse][positive].sum() - smallest) / (positives * (len(positive) - positives)))
+
+
 def report(labels: npt.NDArray[np.int64], probabilities: Floats, classes: Sequence[str] = EMOTIONS) -> dict[str, Any]:
     """Return accuracy with its 95% interval, macro F1, calibration error, metrics by class, and the confusion matrix.
 
     `labels` is [n], `probabilities` [n, classes]. Rows of the confusion matrix are the true classes. A class without
     faces has no metrics, and does not count in macro F1.
     """
-    require("sklearn", "scikit-learn", "report")
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
-
     predictions = probabilities.argmax(axis=1)
-    correct = int((predictions == labels).sum())
-    indices = list(range(len(classes)))
-    precision, recall, f1, count = precision_recall_fscore_support(labels, predictions, labels=indices, zero_division=0)
+    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(confusion, (labels, predictions), 1)
+    count, predicted, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    correct = int(hits.sum())
+    precision, recall, f1 = (hits / np.maximum(total, 1) for total in (predicted, count, (predicted + count) / 2))
     return {
         "faces": len(labels),
         "accuracy": correct / len(labels),
@@ -98,10 +112,10 @@ def report(labels: npt.NDArray[np.int64], probabilities: Floats, classes: Sequen
                 "precision": float(precision[i]) if count[i] else None,
                 "recall": float(recall[i]) if count[i] else None,
                 "f1": float(f1[i]) if count[i] else None,
-                "auc": float(roc_auc_score(labels == i, probabilities[:, i])) if 0 < count[i] < len(labels) else None,
+                "auc": auc(labels == i, probabilities[:, i]) if 0 < count[i] < len(labels) else None,
                 "faces": int(count[i]),
             }
             for i, emotion in enumerate(classes)
         },
-        "confusion": confusion_matrix(labels, predictions, labels=indices).tolist(),
+        "confusion": confusion.tolist(),
     }

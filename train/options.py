@@ -206,7 +206,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="SEED",
-        help="one run per seed, in OUT-seed0 and so on, with mean and standard deviation at the end",
+        help="one run per seed, in OUT-seed0 and so on; mean and standard deviation go to OUT-seeds",
     )
     parser.add_argument("--tensorboard", action="store_true", help="write RUN/tensorboard as well")
     parser.add_argument("--out", type=Path, help="run folder; runs/ARCH-DATE-TIME if not given")

@@ -1,176 +1,187 @@
-"""Plot data sets, runs and evaluations."""
+"""Plot runs and evaluations. Each plot is written as PNG, SVG and PDF, to `path` with these suffixes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.files import atomic_write
+from edge.untrusted import printable
 from edge.values import Probabilities
-from train.data import FaceSet
-from train.duplicates import Pair
-from train.metrics import CALIBRATION_BINS, confidence_bins
+from train.data import FOLDS
+from train.figures import COLOURS, COLUMN, INK, PAGE, add_title, saved_figure, series
+from train.metrics import CALIBRATION_BINS, confidence_bins, wilson
 from train.recipe import OF_AVERAGE, Recipe
+from train.results import deviation, split_name, subject
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FACES_PER_ROW = 12  # of a sheet
+MARKED = 20  # epochs up to which each has a dot: a line through one epoch cannot be seen
+CELL = 0.37  # inches: the side of a cell of a confusion matrix, which holds four digits
+DARK = 0.55  # share from which a cell's text is white
+
+History = Sequence[Mapping[str, float]]
 
 
-def curves(history: list[dict[str, float]], recipe: Recipe, path: Path) -> None:
+def curves(history: list[dict[str, float]], recipe: Recipe, name: str, path: Path) -> None:
     """Plot accuracy and loss by epoch, in training and validation, and mark the epoch that was chosen."""
-    epochs = [row["epoch"] for row in history]
     best = recipe.best(history)
-    figure = _figure(9, 3.6)
-    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(epochs, [row[name] for row in history], color="tab:gray", label="training (augmented)")
-        column = f"val_{name}"
-        axes.plot(epochs, [row[column] for row in history], color="tab:blue", label="validation")
-        if recipe.ema:
-            column += OF_AVERAGE
-            axes.plot(epochs, [row[column] for row in history], color="tab:green", label="validation, averaged weights")
-        axes.plot(best["epoch"], best[column], "o", color="tab:orange", label="chosen")
-        _annotate(axes, best["epoch"], best[column])
-        axes.set(xlabel="epoch", title=name.capitalize())
-        axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize="small")
-    _save(figure, path)
+    with saved_figure(path, PAGE, 2.7) as figure:
+        for axes, measure in _panels(figure, recipe, name):
+            tested = f"val_{measure}"
+            lines = {measure: "training (augmented)", tested: _tested(recipe)}
+            lines |= {tested + OF_AVERAGE: f"{_tested(recipe)}, averaged weights"} if recipe.ema else {}
+            for i, (column, label) in enumerate(reversed(lines.items())):
+                _line(axes, history, column, **series(i, label))
+            column = list(lines)[-1]
+            axes.plot(best["epoch"], best[column], "o", color="none", markeredgecolor=INK, markersize=7, label="kept")
+            text = f"{best[column]:.3f}"
+            axes.annotate(text, (best["epoch"], best[column]), textcoords="offset points", xytext=(-5, 6), ha="right")
+        _legend_below(figure)
 
 
-def _annotate(axes: Axes, x: float, y: float) -> None:
-    axes.annotate(f"{y:.3f}", (x, y), textcoords="offset points", xytext=(-4, 8), ha="right", color="tab:orange")
+def seed_curves(histories: Mapping[int, History], recipe: Recipe, name: str, path: Path) -> None:
+    """Plot accuracy and loss of several seeds by epoch: each seed, the mean, and a band of one standard deviation.
+
+    Mean and band end with the shortest run.
+    """
+    suffix = OF_AVERAGE if recipe.ema else ""
+    length = min(map(len, histories.values()))
+    epochs = np.arange(1, length + 1)
+    with saved_figure(path, PAGE, 2.7) as figure:
+        for axes, measure in _panels(figure, recipe, name):
+            column = f"val_{measure}{suffix}"
+            for i, history in enumerate(histories.values()):
+                _line(axes, history, column, color=COLOURS[-1], linewidth=0.5, label="" if i else "each seed")
+            rows = np.array([[row[column] for row in history[:length]] for history in histories.values()])
+            mean, spread = rows.mean(axis=0), deviation(rows)
+            count = f"{_tested(recipe)}, n = {len(rows)} seeds"
+            band = axes.fill_between(
+                epochs, mean - spread, mean + spread, color=COLOURS[0], label="± standard deviation"
+            )
+            band.set(alpha=0.25, linewidth=0)
+            axes.plot(epochs, mean, color=COLOURS[0], marker=_marker(length), label=f"mean of {count}")
+        _legend_below(figure)
+
+
+def _panels(figure: Figure, recipe: Recipe, name: str) -> Iterator[tuple[Axes, str]]:
+    """Yield axes for accuracy and for loss by epoch, each with its name."""
+    from matplotlib.ticker import MaxNLocator
+
+    add_title(figure, f"{name}: {recipe.data_set}, {split_name(recipe.data_set, recipe.validation)}")
+    for axes, measure in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        yield axes, measure
+        axes.set(xlabel="epoch", ylabel=measure)
+        low, high = axes.get_xlim()
+        axes.set_xlim(min(low, 0.5) if high < 2 else low, max(high, 1.5))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        axes.grid()
+
+
+def _tested(recipe: Recipe) -> str:
+    return "folds" if recipe.validation == FOLDS else "validation"
+
+
+def _line(axes: Axes, history: History, column: str, **style: Any) -> None:
+    epochs, values = zip(*((row["epoch"], row[column]) for row in history), strict=True)
+    axes.plot(epochs, values, marker=_marker(len(history)), **style)
+
+
+def _marker(epochs: int) -> str:
+    return "." if epochs <= MARKED else ""
+
+
+def _legend_below(figure: Figure) -> None:
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
 
 
 def confusion(report: dict[str, Any], path: Path) -> None:
-    """Plot the confusion matrix, in % of each emotion's faces."""
+    """Plot the confusion matrix: in each cell the share of the true class's faces in %, and their number."""
     counts = np.array(report["confusion"])
-    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = _figure(6, 5.4)
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    for row, column in np.ndindex(shares.shape):
-        colour = "white" if shares[row, column] > 60 else "black"
-        axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", color=colour)
-    names = tuple(report["per_class"])
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    faces = counts.sum(axis=1)
-    axes.set_yticks(range(len(names)), [f"{name} ({n})" for name, n in zip(names, faces, strict=True)])
-    axes.set(xlabel="predicted", ylabel="true (faces)", title=f"accuracy {report['accuracy']:.1%}")
-    _save(figure, path)
+    names = list(map(printable, report["per_class"]))
+    side = max(COLUMN, 0.9 + CELL * len(names))
+    with saved_figure(path, side, side + 0.1) as figure:
+        axes = figure.subplots()
+        draw_matrix(axes, counts, names)
+        axes.set(xlabel="predicted class", ylabel="true class")
+        add_title(figure, subject(report), _accuracy(report), "share of the true class, number of faces")
+
+
+def draw_matrix(axes: Axes, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
+    """Draw a confusion matrix, int [classes, classes], whose rows are the true classes."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    draw_cells(axes, shares, names, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > DARK else "black"
+        centre = (column + 0.5, row + 0.5)
+        axes.text(*centre, f"{share:.0%}", ha="center", va="bottom", color=colour, fontsize=8)
+        axes.text(*centre, str(counts[row, column]), ha="center", va="top", color=colour, fontsize=6)
+
+
+def draw_cells(axes: Axes, values: npt.NDArray[np.float64], names: Sequence[str], **colours: Any) -> None:
+    """Draw a square of coloured cells, values [n, n], as vectors: an image would blur in print."""
+    axes.pcolormesh(values, edgecolors="white", linewidth=0.5, **colours)
+    positions = np.arange(len(names)) + 0.5
+    axes.set_xticks(positions, names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(positions, names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+
+
+def _accuracy(report: dict[str, Any]) -> str:
+    low, high = report["accuracy_ci95"]
+    return f"accuracy {report['accuracy']:.1%} (95%: {low:.1%} to {high:.1%}), macro F1 {report['macro_f1']:.3f}"
 
 
 def roc(labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dict[str, Any], path: Path) -> None:
     """Plot the ROC curve of each emotion against the others."""
     from sklearn.metrics import roc_curve
 
-    figure = _figure(5.6, 5)
-    axes = figure.subplots()
-    for i, emotion in enumerate(report["per_class"]):
-        if (auc := report["per_class"][emotion]["auc"]) is not None:
-            false_positives, true_positives, _ = roc_curve(labels == i, probabilities[:, i])
-            axes.plot(100 * false_positives, 100 * true_positives, label=f"{emotion} (AUC {auc:.3f})")
-    axes.plot([0, 100], [0, 100], color="black", linewidth=0.6, linestyle=":")
-    axes.set(xlabel="false positives (%)", ylabel="true positives (%)", aspect="equal")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize="small")
-    _save(figure, path)
+    few = len(report["per_class"]) <= len(COLOURS)
+    with saved_figure(path, COLUMN if few else PAGE, COLUMN + 0.3) as figure:
+        axes = figure.subplots()
+        for i, (name, row) in enumerate(report["per_class"].items()):
+            if row["auc"] is not None:
+                false_positives, true_positives, _ = roc_curve(labels == i, probabilities[:, i])
+                axes.plot(false_positives, true_positives, **series(i, f"{name} (AUC {row['auc']:.3f})"))
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.5, linestyle=":", label="chance")
+        axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal", xlim=(-0.01, 1))
+        axes.set_ylim(0, 1.01)
+        axes.grid()
+        axes.legend(**{"loc": "lower right"} if few else {"loc": "center left", "bbox_to_anchor": (1, 0.5)})
+        add_title(figure, subject(report), "one class against the others")
 
 
 def reliability(
     labels: npt.NDArray[np.int64], probabilities: Probabilities, report: dict[str, Any], path: Path
 ) -> None:
-    """Plot accuracy by confidence: below the diagonal the model is overconfident."""
+    """Plot accuracy by confidence, with 95% intervals: below the diagonal the model is overconfident."""
     correct = probabilities.argmax(axis=1) == labels
     bins = confidence_bins(probabilities.max(axis=1))
     count = CALIBRATION_BINS
     faces = np.bincount(bins, minlength=count)
-    shares = np.bincount(bins, weights=correct, minlength=count) / np.maximum(faces, 1)
-    figure = _figure(5.6, 5.4)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    middles = (np.arange(count) + 0.5) / count
-    upper.bar(middles, np.where(faces > 0, shares, 0), 0.9 / count, color="tab:blue")
-    upper.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
-    upper.set(ylabel="accuracy", title=f"calibration error {report['calibration_error']:.3f}", ylim=(0, 1))
-    lower.bar(middles, faces, 0.9 / count, color="tab:gray")
-    lower.set(xlabel="confidence", ylabel="faces", xlim=(0, 1))
-    _save(figure, path)
-
-
-def classes(splits: dict[str, FaceSet], path: Path) -> None:
-    """Plot the number of faces of each emotion in each split."""
-    figure = _figure(8, 3.6)
-    axes = figure.subplots()
-    names = next(iter(splits.values())).classes
-    positions = np.arange(len(names))
-    width = 0.8 / len(splits)
-    for i, (split, faces) in enumerate(splits.items()):
-        bars = axes.bar(positions + (i - (len(splits) - 1) / 2) * width, faces.counts(), width, label=split)
-        axes.bar_label(bars, fontsize="x-small")
-    axes.set_xticks(positions, names)
-    axes.set(ylabel="faces")
-    axes.legend()
-    _save(figure, path)
-
-
-def samples(faces: FaceSet, path: Path, seed: int = 0) -> None:
-    """Show a random sample of faces of each emotion."""
-    rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(faces.labels == label) for label in range(len(faces.classes))]
-    _sheet([faces.images[rng.permutation(row)[:FACES_PER_ROW]] for row in rows], list(faces.classes), path)
-
-
-def brightness(faces: FaceSet, path: Path) -> None:
-    """Plot the distribution of the faces' mean grey and contrast."""
-    figure = _figure(8, 3)
-    measures = (
-        ("mean grey", [image.mean() for image in faces.images]),
-        ("contrast (standard deviation)", [image.std() for image in faces.images]),
-    )
-    for axes, (name, values) in zip(figure.subplots(1, 2), measures, strict=True):
-        axes.hist(values, bins=64, color="tab:blue")
-        axes.set(xlabel=name, ylabel="faces")
-    _save(figure, path)
-
-
-def pairs(faces: FaceSet, duplicates: Sequence[Pair], path: Path) -> None:
-    """Show pairs one below the other, from the most to the least alike, to check them by eye."""
-    indices = np.linspace(0, len(duplicates) - 1, min(4 * FACES_PER_ROW, len(duplicates))).astype(int)
-    sample = [duplicates[i] for i in indices]
-    rows = []
-    names = []
-    for start in range(0, len(sample), FACES_PER_ROW):
-        part = sample[start : start + FACES_PER_ROW]
-        rows += [faces.images[[pair.first for pair in part]], faces.images[[pair.second for pair in part]]]
-        names += [f"{part[0].correlation:.3f} to {part[-1].correlation:.3f}", ""]
-    _sheet(rows, names, path)
-
-
-def _sheet(rows: Sequence[np.ndarray], names: Sequence[str], path: Path) -> None:
-    """Show rows of up to FACES_PER_ROW faces [n, 48, 48], each with a name."""
-    figure = _figure(1.6 + 0.8 * FACES_PER_ROW, 0.82 * max(1, len(rows)))
-    for i, (row, name) in enumerate(zip(rows, names, strict=True)):
-        axes = figure.add_subplot(len(rows), 1, i + 1)
-        blank = np.full((FACES_PER_ROW - len(row), *row.shape[1:]), 255, np.uint8)
-        axes.imshow(np.hstack([*row, *blank]), cmap="gray", vmin=0, vmax=255)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_visible(False)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
-    _save(figure, path)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as tmp:
-        figure.savefig(tmp, dpi=120)
+    right = np.bincount(bins[correct], minlength=count)
+    there = np.flatnonzero(faces)
+    shares = right[there] / faces[there]
+    bounds = np.array([wilson(int(right[i]), int(faces[i])) for i in there]).T
+    with saved_figure(path, COLUMN, COLUMN + 0.3) as figure:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        bars = {"width": 0.9 / count, "color": COLOURS[0]}
+        upper.bar((there + 0.5) / count, shares, **bars)
+        errors = np.maximum(0, [shares - bounds[0], bounds[1] - shares])
+        upper.errorbar((there + 0.5) / count, shares, errors, fmt="none", ecolor=INK, elinewidth=0.8, capsize=2)
+        upper.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":", label="perfect calibration")
+        upper.set(ylabel="accuracy (95%)", ylim=(0, 1))
+        upper.legend(loc="upper left")
+        lower.bar((np.arange(count) + 0.5) / count, faces, width=0.9 / count, color=COLOURS[-1])
+        lower.set(xlabel="confidence of the predicted class", ylabel="faces", xlim=(0, 1))
+        error = f"calibration error {report['calibration_error']:.3f} ({CALIBRATION_BINS} equal bins)"
+        add_title(figure, subject(report), error)

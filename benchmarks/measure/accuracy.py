@@ -17,10 +17,10 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import FaceSet, evaluation_split, load, seen_in
-from train.extras import require
 from train.metrics import mcnemar, report
 from train.predict import predict_backend
 from train.progress import Advance
+from train.provenance import data_set
 
 Correct = npt.NDArray[np.bool_]  # [n], whether the prediction for a face is right
 
@@ -42,12 +42,12 @@ class Faces:
             also_in_training=int(self.in_training.sum()),
             labels="".join(map(str, faces.labels)),
             path=str(self.path),
+            name=data_set(faces.names, self.path)[0],
         )
 
 
 def load_faces(path: Path) -> Faces:
-    """Load the faces to report on; see train.data.evaluation_split. Raises DataError, or MissingExtra."""
-    require("sklearn", "scikit-learn (for accuracy)", "report")
+    """Load the faces to report on; see train.data.evaluation_split. Raises DataError."""
     train, evaluation = evaluation_split(load(path, ("train", "public")), path)
     evaluation = evaluation.of_classes(EMOTIONS)
     if missing := [name for name, count in zip(EMOTIONS, evaluation.counts(), strict=True) if not count]:

@@ -19,6 +19,14 @@ def open_detectors(model: Path | None = None, names: Sequence[str] = ()) -> list
     out with a note on stderr or, if it was named, raises ModelError or MissingExtra. Raises ModelError where no
     detector works here or none can use `model`.
     """
+    detectors, left_out = working_detectors(model, names)
+    for reason in left_out:
+        print(f"left out: {reason}", file=sys.stderr)
+    return detectors
+
+
+def working_detectors(model: Path | None = None, names: Sequence[str] = ()) -> tuple[list[Detector], list[str]]:
+    """Return the detectors of open_detectors, and why each of the others is left out."""
     chosen = names or list(registry.DETECTORS)
     with_model = _open_with(model, chosen) if model else {}
     detectors = []
@@ -30,12 +38,10 @@ def open_detectors(model: Path | None = None, names: Sequence[str] = ()) -> list
         except (MissingExtra, ModelError) as error:
             if names:
                 raise
-            problems.append(f"{name}: {error}")
+            problems.append(f"detector {name}: {error}")
     if not detectors:
         raise ModelError(f"expected a detector that works here, found none ({'; '.join(problems)})")
-    for problem in problems:
-        print(f"left out: detector {problem}", file=sys.stderr)
-    return detectors
+    return detectors, problems
 
 
 def _open_with(model: Path, names: Sequence[str]) -> dict[str, Detector]:

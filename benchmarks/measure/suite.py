@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from benchmarks.measure.accuracy import Faces, load_faces, measure_accuracy
 from benchmarks.measure.clip import Clip, read_clip
-from benchmarks.measure.detectors import open_detectors
+from benchmarks.measure.detectors import working_detectors
 from benchmarks.measure.latency import input_files, measure_latency, measure_loading
 from benchmarks.measure.models import Candidate, choose, open_models
 from benchmarks.measure.peer import check_peer
@@ -21,9 +21,11 @@ from benchmarks.measure.sustained import POINTS, measure_sustained
 from benchmarks.options import Options
 from benchmarks.results import CaseInfo, Latency, ModelResult, QuantizationChange, Results, Scores
 from edge import host
-from edge.backend import BACKENDS, SHIPPED
+from edge.backend import BACKENDS, SHIPPED, open_backend
 from edge.classifier import Classifier
+from edge.detector import open_detector
 from edge.detectors.base import Detector
+from edge.errors import MissingExtra, ModelError
 from edge.preprocess import crop
 from edge.sources.demo import demo_images
 from edge.values import Image
@@ -45,6 +47,7 @@ class Inputs:
     clip: Clip
     faces: Faces | None
     peer: str | None  # a Python
+    left_out: Sequence[str] = ()  # what cannot be measured here, and why
 
 
 def open_inputs(options: Options) -> Inputs:
@@ -56,20 +59,34 @@ def open_inputs(options: Options) -> Inputs:
     if peer:
         check_peer(peer)
     data = options.data or (DATA if DATA.exists() else None)
-    candidates = open_models(options.models or _default_models())
+    files, left_out = (list(options.models), []) if options.models else _default_models()
+    candidates = open_models(files)
     faces = load_faces(data) if data else None
     if faces:
         for candidate in candidates:
             check_labels(candidate.backend.card)
     clip = read_clip(options.source, options.frames)
-    detectors = open_detectors(options.detector_model, options.detectors)
-    return Inputs(candidates, detectors, clip, faces, peer)
+    if options.quick and not (options.detectors or options.detector_model):
+        detectors = [open_detector()]
+    else:
+        detectors, others = working_detectors(options.detector_model, options.detectors)
+        left_out += others
+    return Inputs(candidates, detectors, clip, faces, peer, left_out)
 
 
-def _default_models() -> list[Path]:
+def _default_models() -> tuple[list[Path], list[str]]:
+    """Return the files of the newest run and the shipped one, and why each other file of the run is left out."""
     run = newest_run()
     exported = sorted(file for file in run.iterdir() if file.suffix in BACKENDS) if run else []
-    return [*exported, SHIPPED]
+    files = [SHIPPED]
+    left_out: list[str] = []
+    for file in reversed(exported):
+        try:
+            open_backend(file, 1)
+            files.insert(0, file)
+        except (MissingExtra, ModelError) as error:
+            left_out.insert(0, f"model {file.name}: {error}")
+    return files, left_out
 
 
 def measure(options: Options, inputs: Inputs, start_stage: StartStage) -> Results:
@@ -97,6 +114,8 @@ def measure(options: Options, inputs: Inputs, start_stage: StartStage) -> Result
         pipeline=pipeline,
         sustained=sustained,
         host_after=host.sensors(),
+        quick=options.quick,
+        left_out=tuple(inputs.left_out),
     )
 
 

@@ -5,9 +5,12 @@ In texts and cells, `code` and **strong** mean what they mean in Markdown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from train import tables
+from train.tables import Table as Table  # re-exported
 
 
 @dataclass(frozen=True)
@@ -22,17 +25,12 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Table:
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
 class Chart:
-    """Hold an SVG, shown on the HTML page only."""
+    """Hold an SVG for the HTML page, which alone shows it, and the contents of the figure's files by suffix."""
 
     svg: str
     caption: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 Block: TypeAlias = Heading | Text | Table | Chart
@@ -46,26 +44,9 @@ def markdown(blocks: Sequence[Block]) -> str:
 def _markdown(block: Heading | Text | Table) -> str:
     if isinstance(block, Heading):
         return f"{'#' * block.level} {block.text}"
-    if isinstance(block, Text):
-        return block.text
-    lines = [block.head, ["---"] * len(block.head), *block.rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return block.text if isinstance(block, Text) else tables.markdown(block)
 
 
 def plain(block: Text | Table) -> str:
-    """Return a block for a terminal, with aligned columns: the first to the left, the others to the right."""
-    if isinstance(block, Text):
-        return _without_markup(block.text)
-    lines = [[_without_markup(cell) for cell in cells] for cells in (block.head, *block.rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
-
-
-def _without_markup(text: str) -> str:
-    return text.replace("`", "").replace("**", "")
+    """Return a block for a terminal."""
+    return tables.without_markup(block.text) if isinstance(block, Text) else tables.plain(block)

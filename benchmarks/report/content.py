@@ -4,76 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from benchmarks.report import notes, tables
+from benchmarks.report import notes
 from benchmarks.report.blocks import Block, Chart, Heading, Text
+from benchmarks.report.figures import machine_of
 from benchmarks.results import Results
-from edge.host import Host
+from train.tables import Table
 
 
-def build_report(results: Results, charts: Mapping[str, Chart]) -> list[Block]:
-    """Return all blocks of the report; `charts` are those of benchmarks.report.plots, by name, or none."""
+def build_report(results: Results, tables: Mapping[str, Table], charts: Mapping[str, Chart]) -> list[Block]:
+    """Return all blocks of the report, from its tables and charts by name; there may be no charts."""
     return [
         *_summary(results),
-        *_models(results, charts),
-        *_latency(results, charts),
-        *_accuracy(results, charts),
-        *_throughput(results, charts),
-        *_live(results),
+        *_models(tables, charts),
+        *_latency(results, tables, charts),
+        *_accuracy(results, tables, charts),
+        *_throughput(results, tables, charts),
+        *_live(results, tables),
         *_sustained(results, charts),
-        *_reproduction(results, charts),
+        *_reproduction(results, tables, charts),
     ]
 
 
 def _summary(results: Results) -> Iterator[Block]:
-    yield Heading(f"Benchmark: {_title(results.host)}", 1)
+    yield Heading(f"Benchmark: {machine_of(results)}", 1)
     yield notes.recommendation(results)
     yield Text(notes.machine(results.host))
     yield Text(notes.state(results.host, results.host_after))
     for warning in notes.warnings(results):
         yield Text(f"**{warning}**")
+    for limit in notes.limits(results):
+        yield Text(limit)
 
 
-def _title(host: Host) -> str:
-    return host["board"] or host["processor"] or host["machine"]
-
-
-def _models(results: Results, charts: Mapping[str, Chart]) -> Iterator[Block]:
+def _models(tables: Mapping[str, Table], charts: Mapping[str, Chart]) -> Iterator[Block]:
     yield Heading("Models")
-    yield tables.models(results)
-    yield Text(notes.about_models(results))
+    yield tables["models"]
+    yield Text(notes.about_models())
     yield from _available(charts, "accuracy_latency")
 
 
-def _latency(results: Results, charts: Mapping[str, Chart]) -> Iterator[Block]:
+def _latency(results: Results, tables: Mapping[str, Table], charts: Mapping[str, Chart]) -> Iterator[Block]:
     yield Heading("Latency")
     yield from _available(charts, "latency")
-    yield tables.latency(results)
+    yield tables["latency"]
     yield Text(notes.about_latency(results))
+    yield Heading("Loading and memory", 3)
+    yield tables["loading"]
+    yield Text(notes.about_loading(results))
 
 
-def _accuracy(results: Results, charts: Mapping[str, Chart]) -> Iterator[Block]:
+def _accuracy(results: Results, tables: Mapping[str, Table], charts: Mapping[str, Chart]) -> Iterator[Block]:
     yield Heading("Accuracy")
     if results.dataset is None:
         yield Text("Not measured: there was no data set (pass one with `--data`).")
         return
     for text in notes.quantization(results):
         yield Text(text)
-    yield tables.accuracy(results)
+    yield tables["accuracy"]
     yield Text(notes.about_dataset(results.dataset))
-    yield tables.recall(results)
-    yield from _available(charts, "recall", "confusion")
+    yield tables["recall"]
+    yield from _available(charts, "recall", "confusion", "confusion_change")
 
 
-def _throughput(results: Results, charts: Mapping[str, Chart]) -> Iterator[Block]:
+def _throughput(results: Results, tables: Mapping[str, Table], charts: Mapping[str, Chart]) -> Iterator[Block]:
     yield Heading("Throughput")
-    yield tables.throughput(results)
+    yield tables["throughput"]
     yield Text(notes.about_throughput(results))
     yield from _available(charts, "stages")
 
 
-def _live(results: Results) -> Iterator[Block]:
+def _live(results: Results, tables: Mapping[str, Table]) -> Iterator[Block]:
     yield Heading("Live camera")
-    yield tables.live(results)
+    yield tables["live"]
     yield Text(notes.about_live(results))
 
 
@@ -84,12 +86,12 @@ def _sustained(results: Results, charts: Mapping[str, Chart]) -> Iterator[Block]
         yield from _available(charts, "sustained")
 
 
-def _reproduction(results: Results, charts: Mapping[str, Chart]) -> Iterator[Block]:
+def _reproduction(results: Results, tables: Mapping[str, Table], charts: Mapping[str, Chart]) -> Iterator[Block]:
     yield Heading("Reproduction")
     yield Text(f"`{results.command}`")
-    yield tables.files(results)
+    yield tables["files"]
     if not charts:
-        yield Text("No charts: matplotlib is not installed (`pip install matplotlib`).")
+        yield Text(notes.NO_CHARTS)
 
 
 def _available(charts: Mapping[str, Chart], *names: str) -> Iterator[Chart]:

@@ -1,46 +1,40 @@
-"""Share the basics of all charts: figures, colours, legends, and SVG with real text."""
+"""Share the basics of all charts of the report: their conditions, the SVG of the page, and legends."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report.blocks import Chart
-from benchmarks.results import ModelResult
+from benchmarks.results import Dataset, Results
+from train.figures import INK, render
+from train.results import split_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
-RC_PARAMS = {"svg.fonttype": "none", "svg.hashsalt": "benchmarks", "font.family": "sans-serif", "font.size": 10}
-SERIES_COLOURS = ("#4c6ef5", "#e8590c", "#2b8a3e", "#ae3ec9", "#f08c00", "#1098ad", "#c2255c", "#495057")
+
+def faces_of(dataset: Dataset) -> str:
+    """Return data set, split and number of faces, as titles have them."""
+    name = dataset.name or Path(dataset.path).name
+    return f"{name}, {split_name(name, dataset.split)}, {dataset.faces:,} faces"
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def with_colours(models: Sequence[ModelResult]) -> Iterator[tuple[ModelResult, str]]:
-    for i, model in enumerate(models):
-        yield model, SERIES_COLOURS[i % len(SERIES_COLOURS)]
+def machine_of(results: Results) -> str:
+    host = results.host
+    return host["board"] or host["processor"] or host["machine"]
 
 
 def add_legend(axes: Axes, labelspacing: float = 0.5) -> Legend:
     """Add a legend to the right of the axes."""
-    return axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, labelspacing=labelspacing)
+    return axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), labelspacing=labelspacing)
 
 
 def to_chart(figure: Figure, caption: str) -> Chart:
-    """Render a figure as SVG, the same bytes for the same figure."""
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    return Chart(re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL), caption)
+    """Render a figure in every format; on the page, ink is the page's, so that charts are readable in the dark too."""
+    files = render(figure)
+    svg = files[".svg"].decode()
+    return Chart(re.sub(INK, "var(--ink)", svg[svg.index("<svg") :]), caption, files)

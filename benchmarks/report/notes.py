@@ -12,8 +12,10 @@ from benchmarks.report.blocks import Text
 from benchmarks.results import Dataset, ModelResult, RecallChange, Results, Sustained
 from edge.host import BUSY, Host, Sensors
 from edge.labels import EMOTIONS
+from train.tables import code
 
 SIGNIFICANCE = 0.05  # McNemar's p below which a difference is called significant
+NO_CHARTS = "Left out: charts, which need matplotlib; run: `pip install '.[report]'`"
 WARM_WITHIN = 0.05  # by which the first rounds may be slower than the rest
 
 
@@ -62,6 +64,19 @@ def throttling(*sensors: Sensors) -> list[str]:
     return sorted({cause for reading in sensors for cause in reading["throttled"] or ()})
 
 
+def limits(results: Results) -> Iterator[str]:
+    """Yield what a quick run did not measure, and what could not be measured here."""
+    if results.quick:
+        resolutions = {result.case.resolution for result in results.pipeline}
+        yield (
+            f"A quick run: {results.models[0].single_thread.runs} timed inferences per model and number of threads, "
+            f"{results.pipeline[0].passes} passes of {results.clip.frames} frames at {len(resolutions)} resolution(s), "
+            f"detector {', '.join(sorted({result.case.detector for result in results.pipeline}))} alone. Intervals are "
+            "wide; run it without `--quick` for figures to publish."
+        )
+    yield from (f"Left out: {reason}" for reason in results.left_out)
+
+
 def warnings(results: Results) -> Iterator[str]:
     """Yield the reasons to distrust the results."""
     host = results.host
@@ -80,15 +95,22 @@ def warnings(results: Results) -> Iterator[str]:
                 )
 
 
-def about_models(results: Results) -> str:
+def about_models() -> str:
     """Explain the table of models."""
+    return (
+        "Speedup is relative to the float32 file of the same Keras model and format, if it is among the models. "
+        "Calibration error: the mean gap between confidence and accuracy, over ten equal bins."
+    )
+
+
+def about_loading(results: Results) -> str:
+    """Explain the table of loading times and memory."""
     empty = next((item.loading.rss_empty_mb for item in results.models if item.loading.rss_empty_mb), None)
     before = f" ({empty.value:.0f} MB of it before both are loaded)" if empty else ""
     return (
         "Each model runs in a process of its own; memory and loading times are medians of fresh processes. Memory: "
         f"resident, with the runtime and the model, after one inference{before}. Cold start: import the runtime, load "
-        "the model, run one inference. Load: load the file again. Speedup and agreement are relative to the float32 "
-        "file of the same Keras model and format, if it is among the models."
+        "the model, run one inference. Load: load the file again."
     )
 
 
@@ -154,8 +176,8 @@ def _significance(p: float, threshold: float = SIGNIFICANCE) -> str:
 def about_dataset(dataset: Dataset) -> str:
     """Describe the faces that accuracy is measured on."""
     return (
-        f"{dataset.faces} faces of `{dataset.path}`, split {dataset.split}, the same for every model. Where a model's "
-        "epoch was chosen on this split, its accuracy here is optimistic; the model card says so. "
+        f"{dataset.faces} faces of {code(dataset.path)}, split {dataset.split}, the same for every model. Where "
+        "a model's epoch was chosen on this split, its accuracy here is optimistic; the model card says so. "
         f"{dataset.also_in_training} of the faces are pixel for pixel in the training split too; `not in training` "
         "excludes them. Recall by emotion, with the change from float32 in points:"
     )
@@ -189,7 +211,7 @@ def sustained_load(sustained: Sustained) -> str:
     first = sustained.points[0]
     last = sustained.points[-1]
     text = (
-        f"{' '.join(tables.case(sustained.case))}, at full load: {sustained.frames} frames in "
+        f"{' '.join(map(str, tables.case(sustained.case)))}, at full load: {sustained.frames} frames in "
         f"{last.at_s / 60:.2f} minutes, {sustained.first_fps:.0f} FPS in the first tenth, "
         f"{sustained.last_fps:.0f} FPS in the last"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.report.figures import SERIES_COLOURS, new_figure
+from train.figures import PAGE, add_title, saved_figure, series
 
 if TYPE_CHECKING:
     from benchmarks.soak import Soak
@@ -19,18 +19,17 @@ PANELS = {  # label of the y axis -> attributes of the samples, each with its na
 
 
 def draw(result: Soak, path: Path) -> None:
-    """Write the picture, in the format of the path's suffix. Raises ImportError without matplotlib."""
-    figure = new_figure(10, 9)
+    """Write the figure as `path` with the suffix of each format. Raises ImportError without matplotlib."""
     minutes = [sample.seconds / 60 for sample in result.samples]
-    axes = figure.subplots(len(PANELS), sharex=True)
-    for panel, (label, names) in zip(axes, PANELS.items(), strict=True):
-        for (name, legend), colour in zip(names.items(), SERIES_COLOURS, strict=False):
-            panel.plot(minutes, result.series(name), color=colour, label=legend, linewidth=1.2)
-        panel.set_ylabel(label)
-        panel.set_ylim(bottom=0)
-        panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
-        if len(names) > 1:
-            panel.legend(loc="center right", ncols=2, frameon=False)
-    axes[-1].set_xlabel(f"minutes; the camera was silent, killed and changed in resolution: {result.outages} outages")
-    figure.savefig(path, dpi=110)
+    with saved_figure(path, PAGE, 6.5) as figure:
+        axes = figure.subplots(len(PANELS), sharex=True)
+        for panel, (label, names) in zip(axes, PANELS.items(), strict=True):
+            for i, (name, legend) in enumerate(names.items()):
+                panel.plot(minutes, result.series(name), **series(i, legend))
+            panel.set_ylabel(label)
+            panel.set_ylim(bottom=0)
+            panel.grid()
+            if len(names) > 1:
+                panel.legend(loc="center right", ncols=2)
+        axes[-1].set_xlabel("minutes")
+        add_title(figure, f"The camera was silent, killed and changed in resolution: {result.outages} outages")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import copy
+import csv
 import importlib.util
+import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.codec import from_json
-from benchmarks.report import content, page, plots, tables
+from benchmarks.options import parse_args
+from benchmarks.report import content, model_charts, page, plots, tables, writer
 from benchmarks.report.blocks import Chart, Heading, Table, Text, markdown, plain
 from benchmarks.results import Results
+from tests import chromium
 from tests.benchmarks.reference import REFERENCE
+from train.figures import INK
 
 
 def render(results: dict[str, Any]) -> str:
-    return markdown(content.build_report(from_json(Results, results), {}))
+    typed = from_json(Results, results)
+    return markdown(content.build_report(typed, tables.build_tables(typed), {}))
 
 
 @pytest.fixture
@@ -32,16 +40,101 @@ def test_the_report_has_the_sections_that_readers_look_for(results: dict[str, An
     ]
 
 
-def test_the_page_is_self_contained(results: dict[str, Any]) -> None:
-    typed = from_json(Results, results)
-    text = page.html(content.build_report(typed, plots.draw(typed)))
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a report that is rendered from the reference's results: those of fewer cases."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "results.json").write_text(json.dumps(REFERENCE | {"pipeline": REFERENCE["pipeline"][:4]}))
+    assert main(["--from", str(folder)]) == 0
+    return folder
+
+
+def test_the_page_is_self_contained(rendered: Path) -> None:
+    text = (rendered / "report.html").read_text(encoding="utf-8")
     assert "http://" not in text.replace("http://www.w3.org/", "")
     assert "https://" not in text
     assert "<script" not in text
     svgs = [part[part.index("<svg") : part.index("</svg>") + 6] for part in text.split("<figure>")[1:]]
-    assert len(svgs) == 6
+    assert len(svgs) == 7
     for svg in svgs:
         ET.fromstring(svg.replace("xlink:", ""))
+        assert INK not in svg
+        assert "var(--ink)" in svg, "readable in the dark"
+
+
+def test_figures_and_tables_of_papers_are_files(rendered: Path) -> None:
+    figures = {file.name for file in (rendered / "figures").iterdir()}
+    assert {f"confusion{suffix}" for suffix in (".png", ".svg", ".pdf")} <= figures
+    assert len(figures) == 3 * 7
+    svg = (rendered / "figures" / "accuracy_latency.svg").read_text(encoding="utf-8")
+    for text in ("fer2013, split public, 3,579 faces; AMD EPYC", "emotion_int8.tflite, 2.7 MB"):
+        assert f">{text}</text>" in svg, "text stays text"
+    row = next(row for row in csv.DictReader((rendered / "tables" / "models.csv").open()) if "int8.t" in row["model"])
+    expected = next(model for model in REFERENCE["models"] if model["name"] == row["model"])
+    assert float(row["accuracy"]) == expected["accuracy"]
+    assert [float(row[f"accuracy {end}"]) for end in ("low", "high")] == expected["accuracy_ci95"]
+    latex = (rendered / "tables" / "models.tex").read_text(encoding="utf-8")
+    assert r"\texttt{emotion\_int8.tflite} & int8 & ai-edge-litert & 2.74 & 0.912 (0.902 to 0.934)" in latex
+    assert r"70.83\% (69.32\% to 72.30\%)" in latex
+
+
+def test_the_same_results_give_the_same_bytes(rendered: Path) -> None:
+    typed = from_json(Results, REFERENCE)
+    base, *_, model = (model for model in typed.models if model.info.format == "tflite")
+    chart = model_charts.confusion_change(typed, base, model)
+    files = {suffix: (rendered / "figures" / f"confusion_change{suffix}").read_bytes() for suffix in chart.files}
+    assert chart.files == files
+
+
+def test_nothing_is_cut_off_on_a_desk_or_a_phone(rendered: Path) -> None:
+    """Expect wide tables to scroll in boxes of their own, and at 1280 pixels not even there; ink and ground swap."""
+    with chromium.open_page((rendered / "report.html").as_uri()) as browser:
+        for width in (1280, 390):
+            browser.resize(width, 800)
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width
+            cut = "[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth).length"
+            assert (browser.evaluate(cut) == 0) is (width == 1280)
+        browser.evaluate("document.querySelectorAll('.wide').forEach(box => box.scrollLeft = 200)")
+        assert browser.evaluate("document.querySelector('td').getBoundingClientRect().left") >= 0, "it stays in sight"
+        colours = "[document.body, document.querySelector('svg text')].map(e => getComputedStyle(e)).map((style, i) =>"
+        colours += " i ? style.fill : style.backgroundColor)"
+        assert browser.evaluate(colours) == ["rgb(255, 255, 255)", "rgb(29, 35, 48)"]
+        dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+        browser.command("Emulation.setEmulatedMedia", features=dark)
+        assert browser.evaluate(colours) == ["rgb(20, 23, 29)", "rgb(228, 232, 240)"]
+
+
+def test_a_report_is_never_overwritten(
+    rendered: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plots, "draw", lambda results: {})
+    before = (rendered / "results.json").read_bytes()
+    assert main(["--out", str(rendered)]) == 2
+    assert "already holds a report; choose another --out" in capsys.readouterr().err
+    assert main(["--from", str(rendered / "results.json"), "--out", str(rendered / "copy")]) == 0
+    assert (rendered / "copy" / "tables" / "models.csv").is_file()
+    assert (rendered / "results.json").read_bytes() == before
+    with pytest.raises(SystemExit, match="2"):
+        main(["--from", str(rendered), "--rounds", "9"])
+    assert "leave out --rounds" in capsys.readouterr().err
+
+
+def test_options_of_a_quick_run_and_of_none() -> None:
+    quick = parse_args("", ["--quick", "--passes", "7"])
+    assert (quick.resolutions, quick.passes, quick.quick) == ([(640, 480)], 7, True)
+    assert parse_args("", []).out.parent.name == "reports"
+
+
+def test_the_terminal_warns_as_the_report_does(
+    results: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results["host"]["used_by_others"] = 0.4
+    results |= {"quick": True, "left_out": ["model a.onnx: needs onnxruntime; run: pip install '.[onnx]'"]}
+    writer.print_summary(from_json(Results, results), tmp_path)
+    printed, text = capsys.readouterr().out, render(results)
+    for sentence in ("Other programs used 40% of the cores", "A quick run: ", "Left out: model a.onnx: needs onnx"):
+        assert sentence in printed
+        assert sentence in text
 
 
 def test_without_matplotlib_the_report_has_no_charts_and_says_so(
@@ -49,7 +142,7 @@ def test_without_matplotlib_the_report_has_no_charts_and_says_so(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert plots.draw(from_json(Results, results)) == {}
-    assert "matplotlib is not installed" in render(results)
+    assert "Left out: charts, which need matplotlib; run: `pip install '.[report]'`" in render(results)
 
 
 def test_without_a_data_set_there_are_no_scores(results: dict[str, Any]) -> None:
@@ -105,13 +198,13 @@ def test_reasons_for_distrust_are_stated(
 def test_tables_of_the_reference() -> None:
     typed = from_json(Results, REFERENCE)
     rows = {row[0]: row for row in tables.models(typed).rows}
-    assert rows["`emotion_int8.tflite`"][3:9] == [
+    assert [*map(str, rows["`emotion_int8.tflite`"][3:])] == [
         "2.74",
-        "3.8",
-        "11",
-        "68",
         "0.912 (0.902 to 0.934)",
         "2.08 (2.04 to 2.11)",
+        "70.83% (69.32% to 72.30%)",
+        "0.686",
+        "0.033",
     ]
     assert len(tables.throughput(typed).rows) == len(tables.live(typed).rows) == 22
 

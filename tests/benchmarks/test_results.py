@@ -23,7 +23,8 @@ def test_every_field_of_an_older_file_survives() -> None:
         expected[parent] |= fields
     for model in expected["models"]:
         model["targets"] = "labels"
-    assert to_json(from_json(Results, REFERENCE)) == expected
+    expected["dataset"]["name"] = ""
+    assert to_json(from_json(Results, REFERENCE)) == expected | {"quick": False, "left_out": []}
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:

@@ -33,7 +33,9 @@ from train.zoo import build
 
 def test_a_run_leaves_a_complete_folder(tiny_run: Path) -> None:
     files = {file.name for file in tiny_run.iterdir() if file.suffix not in (".tflite", ".onnx", ".npz")}
-    written = {"recipe.json", "history.csv", "model.keras", "metrics.json", "curves.png", "confusion.png"}
+    written = {"recipe.json", "history.csv", "model.keras", "metrics.json"}
+    written |= {f"{name}{suffix}" for name in ("curves", "confusion") for suffix in (".png", ".svg", ".pdf")}
+    written |= {f"{name}{suffix}" for name in ("results", "classes") for suffix in (".md", ".tex", ".csv")}
     assert files == {*written, checkpoint(tiny_run, TINY_EPOCHS).name}
     assert checkpoint(tiny_run, TINY_EPOCHS, ".npz").is_file()
     history = read_history(tiny_run)
@@ -268,7 +270,9 @@ def test_votes_and_seeds_in_one_command_and_resumed(
     options = f"--soft-labels {tmp_path / 'votes.csv'} --balance sampling --epochs 2 --head-epochs 0 --select-by loss"
     arguments = ["--out", str(tmp_path / "run"), "--seeds", "3", "1"]
     assert main([*tiny_arguments(drawn_data), *options.split(), *arguments]) == 0
-    assert "mean and standard deviation over 2 seeds, on held-out" in capfd.readouterr().out
+    assert "\nstandard deviation  2 " in capfd.readouterr().out
+    summary = {f"curves{suffix}" for suffix in (".png", ".svg", ".pdf")} | {"seeds.md", "seeds.tex", "seeds.csv"}
+    assert {file.name for file in (tmp_path / "run-seeds").iterdir()} == summary
     first, second = (tmp_path / f"run-seed{seed}" for seed in (3, 1))
     for folder, seed in ((first, 3), (second, 1)):
         assert read_recipe(folder).seed == seed

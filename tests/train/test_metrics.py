@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from train.metrics import mcnemar, report, wilson
 
@@ -34,6 +36,29 @@ def test_report_of_a_known_confusion() -> None:
     assert result["per_class"]["angry"]["recall"] == pytest.approx(2 / 3)
     assert result["per_class"]["happy"]["precision"] == pytest.approx(2 / 3)
     assert result["confusion"][0] == [2, 0, 0, 1, 0, 0, 0]
+
+
+def test_metrics_are_those_of_scikit_learn() -> None:
+    """Use coarse probabilities, so that many are equal, and a class that is never predicted."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 6, 200)
+    probabilities = rng.integers(0, 5, (200, 7)).astype(np.float32)
+    probabilities[:, 5] = 0
+    result = report(labels, probabilities)
+    predicted = probabilities.argmax(axis=1)
+    expected = precision_recall_fscore_support(labels, predicted, labels=range(7), zero_division=0)
+    for i, row in enumerate(result["per_class"].values()):
+        measures = (row["precision"], row["recall"], row["f1"], row["faces"])
+        assert measures == ((None, None, None, 0) if i == 6 else pytest.approx([values[i] for values in expected]))
+        assert row["auc"] == (None if i == 6 else pytest.approx(roc_auc_score(labels == i, probabilities[:, i])))
+    assert result["confusion"] == confusion_matrix(labels, predicted, labels=range(7)).tolist()
+    assert result["macro_f1"] == pytest.approx(expected[2][:6].mean())
+
+
+def test_mcnemar_of_a_million_faces_is_quick_and_that_of_scipy() -> None:
+    right = np.arange(1_000_000) < 10_100
+    other = np.arange(1_000_000) >= 1_000_000 - 9_900
+    assert mcnemar(right, other) == pytest.approx(binomtest(10_100, 20_000).pvalue, rel=1e-6)
 
 
 @pytest.mark.parametrize(
