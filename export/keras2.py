@@ -70,6 +70,9 @@ def modernized(value: Any) -> Any:
     if str(value.get("module")).startswith(MODULES_OF_KERAS_2):
         is_functional = kind in ("Functional", "Model")
         value |= {"module": "keras.src.models.functional" if is_functional else "keras", "registered_name": None}
+    for name in ("input_layers", "output_layers"):  # of a model; one alone is no list in Keras 3
+        if isinstance(config.get(name), list) and len(config[name]) == 1:
+            (config[name],) = config[name]
     if kind in CONVOLUTIONS:
         value["config"] = {name: item for name, item in config.items() if name not in IGNORED}
     if kind == "BatchNormalization" and isinstance(config.get("axis"), list):
