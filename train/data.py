@@ -9,6 +9,7 @@ to. Epochs and hyperparameters are chosen on a held-out tenth of Training unless
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from array import array
 from collections import Counter
@@ -26,7 +27,7 @@ from edge.untrusted import printable
 from train import forms
 from train.layouts.base import FACE_SIZE, Damaged, Note, PassedOver, Request, Row
 from train.progress import progress
-from train.store import Images, Pictures, Store
+from train.store import Images, Names, Pictures, Store, take_names
 
 DATA = Path("data/fer2013")  # where the README unpacks it
 SPLITS = ("train", "public", "private", "test")
@@ -49,7 +50,7 @@ class FaceSet:
 
     images: Images
     labels: npt.NDArray[np.int64]
-    names: tuple[str, ...]
+    names: Sequence[str]
     split: str
     classes: tuple[str, ...] = EMOTIONS
 
@@ -58,7 +59,7 @@ class FaceSet:
 
     def take(self, indices: npt.NDArray[np.int64]) -> FaceSet:
         """Return the faces at these indices, in this order."""
-        names = tuple(self.names[i] for i in indices)
+        names = take_names(self.names, indices)
         return replace(self, images=self.images.take(indices, axis=0), labels=self.labels[indices], names=names)
 
     def counts(self) -> npt.NDArray[np.int64]:
@@ -123,18 +124,21 @@ class _Gathered:
         self.classes: dict[str, int] = {}  # in the order in which they are met
         self._numbers = array("q")
         self._positions = array("q")
-        self._names: list[str] = []
+        self._names = bytearray()
+        self._bounds = array("q", [0])
 
     def add(self, row: Row, store: Store) -> None:
         self._positions.append(store.append(row.image))
         self._numbers.append(self.classes.setdefault(row.label, len(self.classes)))
-        self._names.append(row.name)
+        self._names += os.fsencode(row.name)
+        self._bounds.append(len(self._names))
 
     def face_set(self, split: str, classes: tuple[str, ...], store: Store) -> FaceSet:
         order = np.array([classes.index(name) for name in self.classes], dtype=np.int64)
         labels = order[np.frombuffer(self._numbers, dtype=np.int64)]
         images = Pictures(store, np.frombuffer(self._positions, dtype=np.int64))
-        return FaceSet(images, labels, tuple(self._names), split, classes)
+        names = Names(self._names, np.frombuffer(self._bounds, dtype=np.int64), np.arange(len(labels)))
+        return FaceSet(images, labels, names, split, classes)
 
 
 class _Skipped:
