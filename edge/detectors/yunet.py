@@ -37,10 +37,9 @@ class YuNet(Detector):
         content = read_model(model, MODEL, SHA256)
         graph = np.frombuffer(content, np.uint8)
         config = np.empty(0, np.uint8)
-        size = (MIN_LENGTH, MIN_LENGTH)
         try:
-            self._detector = cv2.FaceDetectorYN.create("onnx", graph, config, size, MIN_SCORE, MAX_IOU)
-            self._detector.detect(np.zeros((MIN_LENGTH, MIN_LENGTH, 3), np.uint8))  # a wrong network fails here
+            self._detector = cv2.FaceDetectorYN.create("onnx", graph, config, (MIN_SIDE, MIN_SIDE), MIN_SCORE, MAX_IOU)
+            self._detector.detect(np.zeros((MIN_SIDE, MIN_SIDE, 3), np.uint8))  # a wrong network fails here
         except cv2.error as error:
             found = f"OpenCV {cv2.__version__} cannot run {model or MODEL}"
             raise ModelError(f"expected a YuNet model (2023mar), {found}") from error
