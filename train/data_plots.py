@@ -31,7 +31,7 @@ def classes(splits: Mapping[str, FaceSet], title: str, path: Path) -> None:
             axes.bar_label(drawn, fontsize=6)
         axes.set_xticks(positions, list(map(printable, names)), rotation=0 if len(names) < 10 else 45)
         axes.set(ylabel="faces")
-        axes.legend()
+        axes.legend(loc="upper right")
         add_title(figure, f"{title}: faces by class and split")
 
 
@@ -54,7 +54,7 @@ def brightness(faces: FaceSet, title: str, path: Path) -> None:
             axes.hist(values, bins=64, color=COLOURS[0])
             axes.axvline(float(np.median(values)), color=INK, linewidth=0.8, linestyle="--", label="median")
             axes.set(xlabel=name, ylabel="faces")
-            axes.legend()
+            axes.legend(loc="upper right")
         add_title(figure, f"{title}: brightness of {len(faces):,} faces")
 
 
