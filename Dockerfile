@@ -4,9 +4,9 @@
 #   docker build -t edge-emotion-app --build-arg EXTRAS=headless,app .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t NAME --push .
 
-# The digest names the image for every platform. `docker buildx imagetools inspect python:3.13-slim-trixie` shows the
-# newest one.
-ARG BASE=python:3.13-slim-trixie@sha256:ffb752e139c0a19692a43af8d8523b274222dd68eebad5d583b45c2201c6e30a
+# Every platform has an image of this name. For builds that never change, add the digest that `docker buildx imagetools
+# inspect python:3.13-slim-trixie` shows: --build-arg BASE=python:3.13-slim-trixie@sha256:...
+ARG BASE=python:3.13-slim-trixie
 
 # hadolint ignore=DL3006
 FROM ${BASE} AS build
