@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def command() -> NoReturn:
     """Run the command of sys.argv, and end the process with its exit status."""
     signal.signal(signal.SIGINT, _end_now)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start a thread for each core, all of them idle
     from edge.errors import exit_status
     from edge.stopping import handle_signals
 
