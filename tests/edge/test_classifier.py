@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from edge.backend import SHIPPED, open_backend
+from edge.backends import litert
 from edge.classifier import Classifier, ClassifierPool
 from edge.detectors.haar import Haar
+from edge.errors import ModelError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from edge.sources.demo import PHOTOGRAPH
@@ -112,3 +114,15 @@ def test_a_face_that_fails_on_another_core_is_an_error() -> None:
     pool = ClassifierPool(Classifier(open_backend(SHIPPED)), workers=2)
     with pytest.raises(ValueError, match="one"):
         pool.map(classify, [Face(Box(i, 0, 9, 9)) for i in range(2)])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16])
+def test_the_table_of_a_quantized_output_holds_what_its_values_stand_for(dtype: type) -> None:
+    table = litert._dequantized({"quantization": (0.25, 3), "dtype": dtype}, SHIPPED)
+    assert table is not None
+    limits = np.iinfo(dtype)
+    values = np.array([limits.min, 0, 3, limits.max], dtype)
+    np.testing.assert_array_equal(table.take(values), (values.astype(np.float32) - 3) / 4)
+    assert litert._dequantized({"quantization": (0.0, 0), "dtype": np.float32}, SHIPPED) is None
+    with pytest.raises(ModelError, match="outputs of 8 or 16 bits"):
+        litert._dequantized({"quantization": (0.25, 3), "dtype": np.int32}, SHIPPED)
