@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from edge.blur import FaceHider
-from edge.calibrator import Calibrator
+from edge.calibrator import Calibrator, open_calibrator
 from edge.classifier import Classifier, ClassifierPool
+from edge.detector import open_detector, set_cores
 from edge.detectors.base import Detector
 from edge.draw import annotate, annotate_error
 from edge.errors import EmotionError, SourceError
+from edge.host import cores
 from edge.meter import Meter
 from edge.opencv import cv2, translated
+from edge.options import RunOptions
 from edge.sinks.base import Sink
 from edge.smoother import UNCERTAIN_BELOW, Smoother
 from edge.tracker import Tracker
 from edge.values import EmotionProbabilities, Face, Frame, Image, Probabilities, Reading
+
+MAX_WORKERS = 4  # cores that share the faces of a frame by default
 
 
 class Pipeline:
@@ -114,6 +119,24 @@ class Pipeline:
 def _described(frame: Frame) -> str:
     height, width = frame.image.shape[:2]
     return f"{frame.name or f'frame {frame.index}'} of {width} x {height}"
+
+
+def open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
+    """Open what the options name: detector, calibrator and pipeline."""
+    detector = open_detector(options.detector, options.detector_model)
+    set_cores(detector, options.threads)
+    pipeline = Pipeline(
+        detector,
+        classifier,
+        Meter(),
+        options.detect_interval or (1 if options.blur else None),
+        options.uncertain_below,
+        options.smallest,
+        open_calibrator(options.neutral, detector, classifier),
+        options.threads or min(cores(), MAX_WORKERS),
+    )
+    pipeline.tracker.thorough = options.blur  # a face is to be hidden from its first frame on, whoever else is tracked
+    return pipeline
 
 
 def loop(

@@ -30,16 +30,13 @@ from typing import TYPE_CHECKING, Any
 
 from edge.auto_model import OpenModel, open_model
 from edge.blur import FaceHider
-from edge.calibrator import open_calibrator
 from edge.classifier import Classifier
 from edge.conflicts import check_folder, check_outputs
-from edge.detector import open_detector, set_cores
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
 from edge.host import cores, resident_mb
-from edge.meter import Meter
 from edge.options import RunOptions, parse_args
-from edge.pipeline import Pipeline, loop
+from edge.pipeline import Pipeline, loop, open_pipeline
 from edge.reader import EmotionReader
 from edge.service.sd_notify import is_service
 from edge.sink import Output, is_watched, open_sinks, poll
@@ -53,8 +50,6 @@ from edge.values import Frame
 
 if TYPE_CHECKING:
     from edge.cluster.client import Plan
-
-MAX_WORKERS = 4  # cores that share the faces of a frame by default
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -123,24 +118,6 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
         thinning=options.thinning,
         page=next((output.target for output in options.outputs if output.name == "serve"), None),
     )
-
-
-def open_pipeline(options: RunOptions, classifier: Classifier) -> Pipeline:
-    """Open what the options name: detector, calibrator and pipeline."""
-    detector = open_detector(options.detector, options.detector_model)
-    set_cores(detector, options.threads)
-    pipeline = Pipeline(
-        detector,
-        classifier,
-        Meter(),
-        options.detect_interval or (1 if options.blur else None),
-        options.uncertain_below,
-        options.smallest,
-        open_calibrator(options.neutral, detector, classifier),
-        options.threads or min(cores(), MAX_WORKERS),
-    )
-    pipeline.tracker.thorough = options.blur  # a face is to be hidden from its first frame on, whoever else is tracked
-    return pipeline
 
 
 def choose_outputs(options: RunOptions) -> tuple[list[Output], str | None]:

@@ -18,7 +18,7 @@ from edge.errors import EmotionError, ModelError, SourceError
 from edge.model_file import read_model_bytes
 from edge.options import RunOptions
 from edge.picture import decode_picture, read_header
-from edge.pipeline import Pipeline
+from edge.pipeline import Pipeline, open_pipeline
 from edge.values import Frame, Reading
 
 
@@ -71,8 +71,6 @@ def read_batch(job: Job, pictures: Sequence[Picture]) -> list[Outcome]:
 @functools.lru_cache(maxsize=16)
 def _open(job: Job, thread: int) -> Pipeline:
     """Open the pipeline of a thread: interpreters and detectors must not be shared."""
-    from edge.run import open_pipeline
-
     path = job.options.model
     try:
         if path.name == SHIPPED.name and not path.exists():  # it is elsewhere on this machine

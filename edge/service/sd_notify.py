@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
+import sys
 
 SOCKET_VARIABLE = "NOTIFY_SOCKET"
 
 
 def is_service() -> bool:
     """Return whether systemd, or another program, waits for the state of this one."""
-    return SOCKET_VARIABLE in os.environ and hasattr(socket, "AF_UNIX")
+    return SOCKET_VARIABLE in os.environ and sys.platform != "win32"
 
 
 def notify(*assignments: str) -> None:
     """Send assignments such as READY=1; nothing happens outside a service, and nothing waits."""
     if not is_service():
         return
+    import socket  # here: it costs milliseconds, and few runs are services
+
     address = os.environ[SOCKET_VARIABLE]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
         sender.setblocking(False)
