@@ -25,7 +25,8 @@ def test_each_number_of_faces_and_cores_has_a_row(
     monkeypatch.setattr(cores, "FRAMES", 4)
     assert cores.main(["--rounds", "2", "--cores", "1", "2", "--workers", "0"]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:] if line]
-    assert [(row[0].strip("| "), row[1]) for row in rows] == [(f, c) for f in ("1", "2", "4") for c in ("1", "2")]
+    names = ["1", "2", "1, inferences alone", "2, inferences alone"]
+    assert [(row[0].strip("| "), row[1]) for row in rows] == [(faces, name) for faces in "124" for name in names]
     assert all(float(row[2]) > 0 for row in rows)
 
 
@@ -40,5 +41,5 @@ def test_the_peer_stands_beside(
     monkeypatch.setattr(cores, "FRAMES", 8)
     assert cores.main(["--rounds", "2", "--cores", "1", "--workers", "0", "--peer", sys.executable]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:] if line]
-    assert [row[1] for row in rows] == ["1", cores.PEER] * len(cores.GRIDS)
+    assert [row[1] for row in rows] == ["1", "1, inferences alone", cores.PEER] * len(cores.GRIDS)
     assert all(float(row[2]) > 0 for row in rows)
