@@ -22,7 +22,6 @@ import numpy as np
 
 from benchmarks.measure.camera import FailingCamera, age_s
 from benchmarks.report.blocks import Table, markdown
-from benchmarks.report.tables import number
 from edge.arguments import ArgumentParser, positive
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
@@ -38,7 +37,7 @@ from edge.sinks.events import Events
 from edge.source import open_source
 from edge.stopping import Stop, stop_on_signals
 from edge.values import Frame, Reading
-from train.tables import Cell
+from train.tables import Cell, Number
 
 SAMPLES = 120
 EDGE = 10  # samples of the start and of the end that are compared
@@ -222,7 +221,7 @@ def _table(result: Soak) -> Table:
     for name, label in LABELS.items():
         start, end = (result.typical(name, samples) for samples in (result.start, result.end))
         values = [value for sample in result.samples if (value := getattr(sample, name)) is not None]
-        rows.append([label, number(start, ".1f"), number(end, ".1f"), number(max(values, default=None), ".1f")])
+        rows.append([label, Number(start, ".1f"), Number(end, ".1f"), Number(max(values, default=None), ".1f")])
     return Table(["median", "start", "end", "highest sample"], rows)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from benchmarks.measure.clip import read_clip
 from benchmarks.measure.detectors import open_detectors
 from benchmarks.report.blocks import Table, Text, markdown
-from benchmarks.report.tables import number
 from edge.arguments import ArgumentParser
 from edge.backend import SHIPPED, open_backend
 from edge.classifier import Classifier
@@ -21,6 +20,7 @@ from edge.errors import exit_status
 from edge.smoother import Smoother
 from edge.tracker import Tracker
 from edge.values import Box, Frame, Probabilities
+from train.tables import Number
 
 MIN_IOU = 0.5  # of two boxes that agree
 
@@ -83,7 +83,7 @@ def _table(results: Sequence[tuple[str, Steadiness]]) -> Table:
     for source, item in results:
         row = [f"`{source}`", item.detector, str(item.frames), f"{item.agreement:.3f}"]
         row += [f"{item.detections / item.frames:.0%}", str(item.ids)]
-        rows.append(row + [number(rate, ".2f") for rate in item.changes_per_s.values()])
+        rows.append(row + [Number(rate, ".2f") for rate in item.changes_per_s.values()])
     return Table(head, rows)
 
 

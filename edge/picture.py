@@ -25,6 +25,10 @@ UNSAFE_JPEG_2000 = ("4.10.", "4.11.")  # a crafted file writes anywhere in memor
 DAMAGE = re.compile(r"premature end|bad Huffman code|instead of RST|\d{3,} extraneous bytes", re.IGNORECASE)
 
 
+class PictureTooLarge(SourceError):
+    """Report a picture of too many pixels."""
+
+
 def read_picture(file: Path) -> Image:
     """Return a picture, uint8 [height, width, 3] BGR, upright by its EXIF orientation.
 
@@ -62,7 +66,7 @@ def read_header(data: bytes, name: str) -> Header:
     if header.problem:
         raise SourceError(f"expected a whole picture, but {name} is {header.problem}")
     if header.size:
-        _check_size(header.size, name)
+        check_size(header.size, name)
     return header
 
 
@@ -78,11 +82,11 @@ def decode_picture(data: bytes, name: str, grey: bool = False, header: Header | 
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if grey else image
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
-    """Refuse a header that asks for too much memory, as a damaged or hostile one does."""
-    if size[0] * size[1] > MAX_PIXELS:
-        raise SourceError(
-            f"expected a picture of at most {MAX_PIXELS / 1e6:.0f} million pixels, but {name} has"
+def check_size(size: tuple[int, int], name: str, most: int = MAX_PIXELS) -> None:
+    """Raise PictureTooLarge for a header that asks for too much memory, as a damaged or hostile one does."""
+    if size[0] * size[1] > most:
+        raise PictureTooLarge(
+            f"expected a picture of at most {most / 1e6:.0f} million pixels, but {name} has"
             f" {size[0]} x {size[1]}; make it smaller"
         )
 
@@ -137,7 +141,7 @@ def _decode_with_pillow(data: bytes, kind: str, name: str) -> Image:
     pillow_heif.register_heif_opener()
     try:
         with PillowImage.open(io.BytesIO(data)) as picture:
-            _check_size(picture.size, name)
+            check_size(picture.size, name)
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except EmotionError:
         raise

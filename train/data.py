@@ -194,11 +194,11 @@ def train_val_split(faces: dict[str, FaceSet], path: Path, validation: str = HEL
     `public`: all of Training, and PublicTest. Raises DataError if the data set lacks the splits.
     """
     train = split_of(faces, "train", path)
-    check_classes(train, path)
+    groups = image_groups(train)
+    check_classes(train, groups, path)
     if validation == "public":
         return train, split_of(faces, "public", path)
     held_out = np.zeros(len(train), dtype=bool)
-    _, groups = np.unique(train.digests(), return_inverse=True)
     for label in range(len(train.classes)):
         candidates = np.unique(groups[train.labels == label])
         count = max(1, round(HELD_OUT_SHARE * len(candidates)))
@@ -207,10 +207,17 @@ def train_val_split(faces: dict[str, FaceSet], path: Path, validation: str = HEL
     return rest, replace(train.take(np.flatnonzero(held_out)), split=HELD_OUT)
 
 
-def check_classes(train: FaceSet, path: Path) -> None:
-    """Raise DataError unless there are two different training faces of each of two classes or more."""
-    digests = train.digests()
-    different = {name: len(np.unique(digests[train.labels == label])) for label, name in enumerate(train.classes)}
+def image_groups(faces: FaceSet) -> npt.NDArray[np.int64]:
+    """Return a number for each face, int64 [n]: copies of an image have the same. Reads all pixels."""
+    return np.unique(faces.digests(), return_inverse=True)[1]
+
+
+def check_classes(train: FaceSet, groups: npt.NDArray[np.int64], path: Path) -> None:
+    """Raise DataError unless there are two different training faces of each of two classes or more.
+
+    `groups` are the image_groups of the faces.
+    """
+    different = {name: len(np.unique(groups[train.labels == label])) for label, name in enumerate(train.classes)}
     if len(different) < 2:
         raise DataError(f"expected training faces of two classes or more in {path}, found {', '.join(different)}")
     if few := [name for name, count in different.items() if count < 2]:
@@ -225,7 +232,7 @@ def stratified_folds(train: FaceSet) -> npt.NDArray[np.int64]:
 
     Copies of an image are in the same fold. The folds are the same every time.
     """
-    _, groups = np.unique(train.digests(), return_inverse=True)
+    groups = image_groups(train)
     folds = np.full(groups.max() + 1, -1, dtype=np.int64)
     start = 0
     for label in range(len(train.classes)):

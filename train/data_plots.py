@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.untrusted import printable
-from edge.values import Image
+from edge.values import Floats, Image
 from train.data import FaceSet
 from train.duplicates import Pair
 from train.figures import COLOURS, INK, PAGE, add_title, bars, saved_figure
@@ -43,19 +43,16 @@ def samples(faces: FaceSet, title: str, path: Path, seed: int = 0) -> None:
     _sheet(images, list(faces.classes), f"{title}: a random sample of each class", path)
 
 
-def brightness(faces: FaceSet, title: str, path: Path) -> None:
-    """Plot the distribution of the faces' mean grey and contrast."""
-    measures = {
-        "mean grey of a face (0 to 255)": [float(image.mean()) for image in faces.images],
-        "contrast of a face (standard deviation)": [float(image.std()) for image in faces.images],
-    }
+def brightness(means: Floats, contrasts: Floats, title: str, path: Path) -> None:
+    """Plot the distribution of the faces' mean grey and contrast, [n] each."""
+    measures = {"mean grey of a face (0 to 255)": means, "contrast of a face (standard deviation)": contrasts}
     with saved_figure(path, PAGE, 2.4) as figure:
         for axes, (name, values) in zip(figure.subplots(1, 2), measures.items(), strict=True):
             axes.hist(values, bins=64, color=COLOURS[0])
             axes.axvline(float(np.median(values)), color=INK, linewidth=0.8, linestyle="--", label="median")
             axes.set(xlabel=name, ylabel="faces")
             axes.legend(loc="upper right")
-        add_title(figure, f"{title}: brightness of {len(faces):,} faces")
+        add_title(figure, f"{title}: brightness of {len(means):,} faces")
 
 
 def pairs(faces: FaceSet, duplicates: Sequence[Pair], title: str, path: Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from edge.arguments import ArgumentParser
 from edge.errors import DataError, exit_status
 from edge.files import atomic_write, check_writable
+from edge.values import Floats
 from train import data_plots, duplicates
 from train.data import DATA, FaceSet, load
 from train.duplicates import Pair
@@ -63,10 +64,11 @@ def explore(path: Path, out: Path, strict: bool, labels: tuple[str, ...] = (), i
     title = data_set(faces.names, path)[0]
     data_plots.classes(splits, title, out / "classes")
     data_plots.samples(faces, title, out / "samples")
-    data_plots.brightness(faces, title, out / "brightness")
+    means, contrasts = _grey_levels(faces)
+    data_plots.brightness(means, contrasts, title, out / "brightness")
     data_plots.pairs(faces, _across_splits(near, split_names) or near, title, out / "duplicates")
     _write_pairs(out / "duplicates.csv", [*exact, *near], faces, split_names)
-    text = _markdown(path, splits, faces, exact, near, split_names)
+    text = _markdown(path, splits, faces, exact, near, split_names, means, contrasts)
     with atomic_write(out / "explore.md") as tmp:
         tmp.write_text(text, encoding="utf-8")
     print(text)
@@ -103,6 +105,12 @@ def _write_pairs(path: Path, pairs: Sequence[Pair], faces: FaceSet, split_names:
             writer.writerow([*first, *second, kind, f"{pair.correlation:.4f}"])
 
 
+def _grey_levels(faces: FaceSet) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of the pixels of each face, [n] each; the images are read once."""
+    levels = np.array([(image.mean(), image.std()) for image in faces.images])
+    return levels[:, 0], levels[:, 1]
+
+
 def _markdown(
     path: Path,
     splits: dict[str, FaceSet],
@@ -110,6 +118,8 @@ def _markdown(
     exact: Sequence[Pair],
     near: Sequence[Pair],
     split_names: Sequence[str],
+    means: Floats,
+    contrasts: Floats,
 ) -> str:
     lines = [f"# {len(faces)} faces of `{path}`", "", "| class | " + " | ".join(splits) + " |"]
     lines.append("| --- |" + " --- |" * len(splits))
@@ -118,8 +128,7 @@ def _markdown(
         shares = [f"{n} ({n / len(own):.1%})" for n, own in zip(counts, splits.values(), strict=True)]
         lines.append(f"| {emotion} | {' | '.join(shares)} |")
     lines.append("| all | " + " | ".join(str(len(own)) for own in splits.values()) + " |")
-    means = np.array([image.mean() for image in faces.images])
-    flat = sum(image.std() < 1 for image in faces.images)
+    flat = int((contrasts < 1).sum())
     lines += ["", f"Mean grey of a face: {means.mean():.0f} of 255, between {means.min():.0f} and {means.max():.0f}."]
     lines[-1] += f" {flat} images are a single grey." if flat else ""
     lines += ["", "## Duplicates", ""]

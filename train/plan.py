@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from edge.errors import DataError, ModelError, OutputError, UsageError
-from train.data import FEW_FACES, FOLDS, HELD_OUT, SPLITS, FaceSet, check_classes, load, split_of, train_val_split
+from train.data import (
+    FEW_FACES,
+    FOLDS,
+    HELD_OUT,
+    SPLITS,
+    FaceSet,
+    check_classes,
+    image_groups,
+    load,
+    split_of,
+    train_val_split,
+)
 from train.options import Options
 from train.predict import is_keras
 from train.provenance import data_set
@@ -104,7 +115,7 @@ def divided(faces: dict[str, FaceSet], recipe: Recipe) -> tuple[FaceSet, FaceSet
     path = Path(recipe.data)
     if recipe.validation == FOLDS:
         training, validation = split_of(faces, "train", path), None
-        check_classes(training, path)
+        check_classes(training, image_groups(training), path)
     else:
         training, validation = train_val_split(faces, path, recipe.validation)
     if training.classes != recipe.classes:

@@ -78,15 +78,15 @@ def _default_models() -> tuple[list[Path], list[str]]:
     """Return the files of the newest run and the shipped one, and why each other file of the run is left out."""
     run = newest_run()
     exported = sorted(file for file in run.iterdir() if file.suffix in BACKENDS) if run else []
-    files = [SHIPPED]
-    left_out: list[str] = []
-    for file in reversed(exported):
+    files = []
+    left_out = []
+    for file in exported:
         try:
             open_backend(file, 1)
-            files.insert(0, file)
+            files.append(file)
         except (MissingExtra, ModelError) as error:
-            left_out.insert(0, f"model {file.name}: {error}")
-    return files, left_out
+            left_out.append(f"model {file.name}: {error}")
+    return [*files, SHIPPED], left_out
 
 
 def measure(options: Options, inputs: Inputs, start_stage: StartStage) -> Results:

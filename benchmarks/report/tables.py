@@ -27,7 +27,7 @@ def models(results: Results) -> Table:
         row += [estimate(times.p50, ".3f"), estimate(times.times_as_fast_as_base)]
         if scores := model.scores:
             row += [estimate(scores.accuracy, ".2%")]
-            row += [number(scores.macro_f1, ".3f"), number(scores.calibration_error, ".3f")]
+            row += [Number(scores.macro_f1, ".3f"), Number(scores.calibration_error, ".3f")]
         rows.append(row)
     return Table(head, rows)
 
@@ -37,8 +37,8 @@ def loading(results: Results) -> Table:
     rows = []
     for model in results.models:
         item = model.loading
-        row: list[Cell] = [code(model.name), number(item.load_ms.value, ".1f"), number(item.cold_ms.value, ".0f")]
-        rows.append([*row, number(item.rss_mb.value if item.rss_mb else None, ".0f")])
+        row: list[Cell] = [code(model.name), Number(item.load_ms.value, ".1f"), Number(item.cold_ms.value, ".0f")]
+        rows.append([*row, Number(item.rss_mb.value if item.rss_mb else None, ".0f")])
     return Table(["model", "load ms", "cold start ms", "memory MB"], rows)
 
 
@@ -50,10 +50,10 @@ def latency(results: Results) -> Table:
     for model in results.models:
         macs = model.info.macs
         for threads, times in model.latency_ms.items():
-            row: list[Cell] = [code(model.name), number(int(threads))]
+            row: list[Cell] = [code(model.name), Number(int(threads))]
             row += [estimate(p, ".3f") for p in (times.p50, times.p95, times.p99)]
-            row += [number(times.per_second, ".0f"), estimate(times.times_as_fast_as_base)]
-            row += [number(macs / times.p50.value / 1e6 if macs else None, ".1f"), number(times.share_of_peak, ".0%")]
+            row += [Number(times.per_second, ".0f"), estimate(times.times_as_fast_as_base)]
+            row += [Number(macs / times.p50.value / 1e6 if macs else None, ".1f"), Number(times.share_of_peak, ".0%")]
             rows.append(row)
     return Table(head, rows)
 
@@ -65,11 +65,11 @@ def accuracy(results: Results) -> Table:
         [
             code(model.name),
             estimate(model.scores.accuracy, ".2%"),
-            number(model.scores.accuracy_not_in_training, ".2%"),
-            number(model.scores.macro_f1, ".3f"),
-            number(model.scores.calibration_error, ".3f"),
-            number(model.change.agreement_with_float if model.change else None, ".2%"),
-            number(model.change.mcnemar_p if model.change else None, ".2g"),
+            Number(model.scores.accuracy_not_in_training, ".2%"),
+            Number(model.scores.macro_f1, ".3f"),
+            Number(model.scores.calibration_error, ".3f"),
+            Number(model.change.agreement_with_float if model.change else None, ".2%"),
+            Number(model.change.mcnemar_p if model.change else None, ".2g"),
         ]
         for model in results.models
         if model.scores
@@ -82,7 +82,7 @@ def recall(results: Results) -> Table:
     scores = [(model.scores.per_class, model.change) for model in results.models if model.scores]
     rows = []
     for emotion in EMOTIONS:
-        row: list[Cell] = [emotion, number(scores[0][0][emotion].faces)]
+        row: list[Cell] = [emotion, Number(scores[0][0][emotion].faces)]
         for by_class, change in scores:
             points = f" ({change.recall_change[emotion].points:+.1f})" if change else ""
             row.append(Number(by_class[emotion].recall, ".1%", note=points))
@@ -97,10 +97,10 @@ def throughput(results: Results) -> Table:
     head += ["ratio to lower bound (95%)", *(["fer ms", "speedup over fer (95%)"] if has_peer else [])]
     rows = []
     for result in results.pipeline:
-        row = [*case(result.case), estimate(result.fps, ".0f"), number(result.ms, ".2f")]
-        row += [number(result.stages_ms[stage], ".2f") for stage in PIPELINE_STAGES]
-        row += [number(result.limit_ms, ".2f"), estimate(result.limit_ratio)]
-        row += [number(result.peer_ms, ".1f"), estimate(result.times_as_fast_as_peer, ".1f")] if has_peer else []
+        row = [*case(result.case), estimate(result.fps, ".0f"), Number(result.ms, ".2f")]
+        row += [Number(result.stages_ms[stage], ".2f") for stage in PIPELINE_STAGES]
+        row += [Number(result.limit_ms, ".2f"), estimate(result.limit_ratio)]
+        row += [Number(result.peer_ms, ".1f"), estimate(result.times_as_fast_as_peer, ".1f")] if has_peer else []
         rows.append(row)
     return Table(head, rows)
 
@@ -113,10 +113,10 @@ def live(results: Results) -> Table:
 
 def _live_row(result: PipelineResult) -> list[Cell]:
     live = result.live
-    row = [*case(result.case), number(live.faces_a_frame, ".2f")]
+    row = [*case(result.case), Number(live.faces_a_frame, ".2f")]
     row += [Number(live.fps, ".1f", note=f" of {live.camera_fps:.0f}")]
-    row += [number(live.age_ms.p50, ".1f"), number(live.age_ms.p95, ".1f")]
-    return [*row, number(live.dropped), number(live.cores_used, ".2f")]
+    row += [Number(live.age_ms.p50, ".1f"), Number(live.age_ms.p95, ".1f")]
+    return [*row, Number(live.dropped), Number(live.cores_used, ".2f")]
 
 
 def files(results: Results) -> Table:
@@ -146,7 +146,3 @@ def megabytes(info: ModelInfo) -> Number:
 def estimate(estimate: Estimate | None, form: str = ".2f") -> Number:
     """Return a value with its interval, if it has one."""
     return Number(estimate.value, form, estimate.ci95) if estimate else Number(None)
-
-
-def number(value: float | None, form: str = "") -> Number:
-    return Number(value, form)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.draw import annotate
-from edge.errors import EmotionError, SourceError, UsageError
-from edge.picture import decode_picture, encode_picture, read_header
+from edge.errors import EmotionError, UsageError
+from edge.picture import decode_picture, encode_picture
 from edge.reader import EmotionReader
 from edge.untrusted import printable
 from edge.values import Image, Reading
-from edge.web.app import MAX_PIXELS
+from edge.web.picture_reader import sent_header
 
 MAX_SESSIONS = 8  # about 20 MB each
 SENT = "what was sent"  # names a picture in messages
@@ -61,7 +61,7 @@ class Session:
         with self._lock:
             self._image = None
             try:
-                image = _decode(data)
+                image = decode_picture(data, SENT, header=sent_header(data, SENT))
                 readings = read(image)
                 jpeg = encode_picture(annotate(image, readings), ".jpg")
                 self._image, self._answer = image, Answer(described(readings), readings, jpeg)
@@ -130,11 +130,3 @@ def described(readings: Sequence[Reading]) -> str:
         return "no face found"
     faces = ", ".join(f"{reading.id}: {reading.emotion} {reading.confidence:.0%}" for reading in readings)
     return f"{faces}{' (corrected by your neutral face)' if readings[0].calibrated else ''}"
-
-
-def _decode(data: bytes) -> Image:
-    """Return the picture, limited in size as on the live page. Raises SourceError."""
-    header = read_header(data, SENT)
-    if header.size and header.size[0] * header.size[1] > MAX_PIXELS:
-        raise SourceError(f"expected a picture of at most {MAX_PIXELS // 1_000_000} million pixels; make it smaller")
-    return decode_picture(data, SENT, header=header)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.browser.serving import BrowserDemo
 from edge.errors import EmotionError
-from edge.picture import decode_picture, read_header
+from edge.picture import PictureTooLarge, decode_picture
 from edge.reader import EmotionReader
 from edge.report.page import colours_of
 from edge.sinks.background import NO_PICTURE
@@ -23,7 +23,7 @@ from edge.values import Frame
 from edge.web.access import HEADERS, Access, Guard
 from edge.web.hub import BOUNDARY, Hub, Shot
 from edge.web.metrics import MEDIA_TYPE, metrics
-from edge.web.picture_reader import Busy, PictureReader
+from edge.web.picture_reader import Busy, PictureReader, sent_header
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -36,7 +36,6 @@ PARTS = ("look.css", "cards.js")  # files that it shares with the browser demo
 SILENT_S = 10.0  # without any frame, the camera counts as lost
 EVENT_INTERVAL_S = 0.1  # between two states of a stream
 MAX_PICTURE = 16_000_000  # bytes of a picture that is sent to be read
-MAX_PIXELS = 50_000_000  # of it: 150 MB, when it is decoded
 BODY_TIMEOUT_S = 15.0  # for a picture to arrive
 SENT = "the request's body"
 CLOSE = {"Connection": "close"}  # the rest of the request is not read
@@ -171,14 +170,14 @@ class _Pages:
             data = await asyncio.wait_for(_body(request), BODY_TIMEOUT_S)
             if data is None:
                 return self._error(413, f"expected a picture of at most {MAX_PICTURE // 1_000_000} MB", CLOSE)
-            header = read_header(data, SENT)
-            if header.size and header.size[0] * header.size[1] > MAX_PIXELS:
-                return self._error(413, f"expected a picture of at most {MAX_PIXELS // 1_000_000} million pixels")
+            header = sent_header(data, SENT)
             readings = await self._reader.read(lambda: decode_picture(data, SENT, header=header))
         except asyncio.TimeoutError:
             return self._error(408, f"expected a picture within {BODY_TIMEOUT_S:.0f} s", CLOSE)
         except Busy as error:
             return self._error(503, str(error), {"Retry-After": str(error.retry_s)})
+        except PictureTooLarge as error:
+            return self._error(413, str(error))
         except EmotionError as error:
             return self._error(422, str(error))
         faces = event(Frame(0, 0.0, 0.0, NO_PICTURE), readings)["faces"]

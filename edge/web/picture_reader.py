@@ -10,14 +10,25 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
+from edge.picture import check_size, read_header
+from edge.picture_header import Header
 from edge.sinks.base import ReadPicture
 from edge.values import Image, Reading
 
+MAX_PIXELS = 50_000_000  # of a picture: 150 MB, when it is decoded
 MAX_WAITING = 4  # pictures, since each is held in memory
 MAX_WAIT_S = 2.0
 REST = 3  # times as long as a picture took, it rests: pictures get at most a quarter of one core
 
 Result = TypeVar("Result")
+
+
+def sent_header(data: bytes, name: str) -> Header:
+    """Return the header of a picture that a visitor sent; raise SourceError, or PictureTooLarge above MAX_PIXELS."""
+    header = read_header(data, name)
+    if header.size:
+        check_size(header.size, name, MAX_PIXELS)
+    return header
 
 
 class Busy(Exception):

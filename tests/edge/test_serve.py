@@ -224,9 +224,10 @@ def test_a_picture_is_read_by_its_content() -> None:
         (b"\xff\xd8\xff\xe0 cut off", 422),
         (b"x" * (app.MAX_PICTURE + 1), 413),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0) + bytes(4), 413),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0) + bytes(4), 413),
         (lambda: (yield from [b"x" * 1_000_000] * 17), 413),  # without a Content-Length
     ],
-    ids=["empty", "text", "cut off", "too long", "too many pixels", "too long in chunks"],
+    ids=["empty", "text", "cut off", "too long", "too many pixels", "far too many pixels", "too long in chunks"],
 )
 def test_anything_else_is_refused(content: Any, status: int) -> None:
     answer = client().post("/api/read", content=content() if callable(content) else content)
