@@ -43,3 +43,18 @@ def test_the_peer_stands_beside(
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:] if line]
     assert [row[1] for row in rows] == ["1", "1, inferences alone", cores.PEER] * len(cores.GRIDS)
     assert all(float(row[2]) > 0 for row in rows)
+
+
+def test_workers_stand_beside_processes_without_dask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("distributed", reason="needs the extra cluster")
+    for file in Path("edge/assets").glob("*.jpg"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(cores, "FRAMES", 4)
+    monkeypatch.setattr(cores, "PICTURES", 4)
+    assert cores.main(["--rounds", "1", "--cores", "1", "--workers", "1", "--pictures", str(tmp_path)]) == 0
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line]
+    start = next(i for i, row in enumerate(rows) if row[0] == "workers")
+    assert [row[0] for row in rows[start + 2 :]] == [cores.ONE_PROCESS, "1", "1, without Dask"]
+    assert all(float(row[1]) > 0 for row in rows[start + 2 :])
