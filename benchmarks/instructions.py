@@ -1,6 +1,6 @@
 """Run each part of the pipeline between two marks, for a tool that counts instructions under emulation.
 
-python -m benchmarks.instructions [--detector-model blaze_face_short_range.tflite]
+python -m benchmarks.instructions [--model FILE] [--detector-model blaze_face_short_range.tflite]
 
 On an emulated processor, times mean nothing, but instruction counts do. Each part runs several times between two marks:
 a tool that watches the system calls sees os.getpgid(MARK + n), n counting up from 0. Without such a tool this command
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -35,24 +36,29 @@ REPEATS = 20
 FRAMES = 60
 
 
-def parse_args(argv: list[str] | None = None) -> Path | None:
-    """Return the detector model, if there is one."""
+@dataclass(frozen=True)
+class Options:
+    model: Path
+    detector_model: Path | None
+
+
+def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.instructions", __doc__)
+    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="FILE", help="default: the shipped one")
     parser.add_argument(
         "--detector-model", type=Path, metavar="FILE", help="for the detector that can use it; default: its usual file"
     )
-    detector_model: Path | None = parser.parse_args(argv).detector_model
-    return detector_model
+    return Options(**vars(parser.parse_args(argv)))
 
 
 def main(argv: list[str] | None = None) -> int:
-    detector_model = parse_args(argv)
-    return exit_status(lambda: run(detector_model))
+    options = parse_args(argv)
+    return exit_status(lambda: run(options))
 
 
-def run(detector_model: Path | None) -> int:
+def run(options: Options) -> int:
     """Run each part between its two marks, and print the first mark, the name and the number of repetitions."""
-    for number, (name, times, part) in enumerate(_parts(detector_model)):
+    for number, (name, times, part) in enumerate(_parts(options)):
         mark(2 * number)
         part()
         mark(2 * number + 1)
@@ -65,12 +71,12 @@ def mark(number: int) -> None:
         os.getpgid(MARK + number)
 
 
-def _parts(detector_model: Path | None) -> Iterator[tuple[str, int, Callable[[], object]]]:
+def _parts(options: Options) -> Iterator[tuple[str, int, Callable[[], object]]]:
     """Yield name, number of repetitions and work of each part, which has run once before."""
     cv2.setNumThreads(1)  # threads that wait for each other execute a varying number of instructions
     images = list(islice(demo_images(300), FRAMES))
-    classifier = Classifier(open_backend(SHIPPED))
-    detectors = open_detectors(detector_model)
+    classifier = Classifier(open_backend(options.model))
+    detectors = open_detectors(options.detector_model)
     face = crop(images[0], detectors[0].detect(images[0])[0].box)
     pixels = to_input(face, classifier.card.input_size)
     classifier.backend.run(pixels)

@@ -32,7 +32,7 @@ from train.runs import (
 from train.targets import Validation, training_examples, validation_set
 from train.teachers import open_teacher
 from train.workers import Team, distributed, synchronize_batch_norm
-from train.zoo import build
+from train.zoo import build, frozen_layers
 
 PLATEAU = 3  # epochs without improvement after which the plateau schedule halves the learning rate
 
@@ -172,6 +172,7 @@ def fit(
     with team.scope():
         model = load_model(checkpoint(folder, done), compiled=True) if done else new_model(recipe)
     optimizer = model.optimizer if done else None
+    frozen_layers(model, recipe.freeze)  # an unknown one ends the run before it has a folder
     best = keras.models.clone_model(model)
     synchronize_batch_norm(best, False)  # the checkpoint of several workers has it on
     if team.size > 1:
@@ -200,6 +201,8 @@ def _fit_phases(
             learning_rate = _learning_rate(recipe, len(run.batches), last - first, frozen)
             optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=recipe.weight_decay)
         model.get_layer(BACKBONE).trainable = not frozen
+        for layer in frozen_layers(model, recipe.freeze):
+            layer.trainable = False
         compile_model(model, recipe, optimizer)
         model.fit(
             run.batches,

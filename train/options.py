@@ -120,6 +120,12 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
         "--head-epochs", type=whole(0), default=Recipe.head_epochs, help="epochs of the head on a frozen backbone"
     )
     group.add_argument(
+        "--freeze",
+        default=Recipe.freeze,
+        metavar="LAYER",
+        help="keep the weights of the backbone's layers up to this one; block_2_add of mobilenet_v2 saves 40%% of the time",
+    )
+    group.add_argument(
         "--batch-size", type=whole(1), default=Recipe.batch_size, help="faces per step; fewer for few faces"
     )
     group.add_argument("--learning-rate", type=positive, default=Recipe.learning_rate, help="highest learning rate")

@@ -48,6 +48,7 @@ class Recipe:
     dense: int = 0
     epochs: int = 18
     head_epochs: int = 1
+    freeze: str = ""
     batch_size: int = 64
     learning_rate: float = 1e-3
     final_learning_rate: float = 5e-5

@@ -5,13 +5,14 @@ Scaling is the first layer, so that no caller can get it wrong.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from edge.errors import ModelError
+from edge.errors import ModelError, UsageError
 from edge.labels import EMOTIONS
 from train.narrow import narrowed
 from train.recipe import model_classes
@@ -35,11 +36,11 @@ def _cnn(input_shape: tuple[int, int, int], include_top: bool, weights: str | No
     if weights is not None:
         raise ValueError("cnn has no pretrained weights (--weights none)")
     x = inputs = keras.Input(input_shape)
-    for filters in (32, 64, 128, 256):
-        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = keras.layers.BatchNormalization()(x)
-        x = keras.layers.ReLU()(x)
-        x = keras.layers.MaxPooling2D()(x)
+    for number, filters in enumerate((32, 64, 128, 256), start=1):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"block_{number}_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"block_{number}_norm")(x)
+        x = keras.layers.ReLU(name=f"block_{number}_relu")(x)
+        x = keras.layers.MaxPooling2D(name=f"block_{number}_pool")(x)
     return keras.Model(inputs, x, name=name)
 
 
@@ -94,6 +95,19 @@ def build(
         except ValueError as error:
             raise ModelError(f"expected weights of {arch} at --size {size} in {weights}: {reason_of(error)}") from error
     return model
+
+
+def frozen_layers(model: keras.Model, last: str) -> list[keras.Layer]:
+    """Return the layers of the backbone up to the one of this name; none if the name is empty.
+
+    Raises UsageError if there is no such layer.
+    """
+    layers: list[keras.Layer] = model.get_layer(BACKBONE).layers
+    names = [layer.name for layer in layers]
+    if last and last not in names:
+        near = ", ".join(difflib.get_close_matches(last, names) or names[1:6])
+        raise UsageError(f"expected a layer of {model.name} for --freeze, such as {near}; found {last!r}")
+    return layers[: names.index(last) + 1] if last else []
 
 
 def _set_weights(model: keras.Model, pretrained: keras.Model, has_head: bool) -> None:

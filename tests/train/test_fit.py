@@ -26,7 +26,7 @@ from train.__main__ import main
 from train.batches import Batches
 from train.fit import RunFolder, plateau_learning_rate, should_stop_early
 from train.recipe import Recipe, read_recipe
-from train.runs import checkpoint, load_model, read_arrays, read_history, write_arrays
+from train.runs import BACKBONE, checkpoint, load_model, read_arrays, read_history, write_arrays
 from train.targets import Validation
 from train.zoo import build
 
@@ -192,6 +192,34 @@ def test_patience_stops_a_run(drawn_data: Path, tmp_path: Path) -> None:
     assert int(np.argmax(values)) == len(values) - 3
     assert main(["--resume", "--out", str(tmp_path)]) == 0
     assert len(read_history(tmp_path)) == len(rows), "it had stopped"
+
+
+def test_frozen_layers_keep_their_weights_in_a_resumed_run_too(
+    tiny_run: Path, drawn_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = f"--weights {tiny_run / 'model.keras'} --head-epochs 0 --epochs 2 --freeze block_2_pool"
+    command = [*tiny_arguments(drawn_data), *options.split(), "--out", str(tmp_path / "run")]
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "on_epoch_begin", _interrupt_at(1))
+        assert main(command) == 130
+    assert main(["--resume", "--out", str(tmp_path / "run")]) == 0
+    before, after = (
+        load_model(path).get_layer(BACKBONE) for path in (tiny_run / "model.keras", checkpoint(tmp_path / "run", 2))
+    )
+    for number, same in ((1, True), (2, True), (3, False), (4, False)):
+        for kind in ("conv", "norm"):  # moving statistics too
+            name = f"block_{number}_{kind}"
+            pairs = zip(before.get_layer(name).get_weights(), after.get_layer(name).get_weights(), strict=True)
+            assert all(np.array_equal(a, b) for a, b in pairs) is same, name
+
+
+def test_an_unknown_layer_to_freeze_is_refused(
+    drawn_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main([*tiny_arguments(drawn_data), "--freeze", "block_9_pool", "--out", str(out)]) == 2
+    assert "such as block_4_pool" in capfd.readouterr().err
+    assert not out.exists()
 
 
 def _fill_disk_at(epoch: int) -> Callable[[Path, list[np.ndarray]], None]:
