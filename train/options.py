@@ -123,7 +123,7 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
         "--freeze",
         default=Recipe.freeze,
         metavar="LAYER",
-        help="keep the weights of the backbone's layers up to this one; mobilenet_v2's block_2_add saves 40%% of the time",
+        help="keep the backbone's weights up to this layer; mobilenet_v2's block_2_add saves 40%% of the time",
     )
     group.add_argument(
         "--batch-size", type=whole(1), default=Recipe.batch_size, help="faces per step; fewer for few faces"
