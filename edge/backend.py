@@ -53,8 +53,8 @@ def open_backend(path: Path, threads: int = 1) -> Backend:
     Raises UsageError for a wrong number of threads, ModelError for a file that is missing, damaged or of another kind
     and for a runtime that computes something else, and MissingExtra if the runtime is not installed.
     """
-    if not 1 <= threads <= MAX_THREADS:
-        raise UsageError(f"expected 1 to {MAX_THREADS} threads, found {threads}")
+    if not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"expected 1 to {MAX_THREADS} threads, found {threads!r}")
     check_suffix(path)
     model = read_model_file(path)
     backend = backend_class(path)(model, threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class NeutralAverage:
     """
 
     labels: tuple[str, ...]
+    model: str
     mean_log: Probabilities
     last_s: float
     seen_s: float = 0.0
@@ -54,7 +56,7 @@ class NeutralAverage:
 
     def profile(self) -> NeutralProfile | None:
         """Return the profile; None until the face has been seen for long enough."""
-        return NeutralProfile(self.labels, self.mean_log) if self.seen_s >= WAIT_S else None
+        return NeutralProfile(self.labels, self.mean_log, model=self.model) if self.seen_s >= WAIT_S else None
 
 
 class Calibrator:
@@ -62,7 +64,7 @@ class Calibrator:
 
     `start` begins a countdown of `seconds`, which gives each face that is visible meanwhile a profile of its own. Other
     faces are corrected by the `default` profile, if there is one, or else, with `automatic`, by their own average over
-    minutes.
+    minutes. `model` is the identity on the card of the model with these labels.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class Calibrator:
         seconds: float = 3.0,
         default: NeutralProfile | None = None,
         automatic: bool = False,
+        model: str = "",
     ) -> None:
         self.default = default
         self._labels = tuple(labels)
+        self._model = model
         self._seconds = seconds
         self._automatic = automatic
         self._time_s = 0.0
@@ -99,11 +103,14 @@ class Calibrator:
             self._make_profiles()
 
     def _make_profiles(self) -> None:
-        """Give each face with outputs its profile; the one seen in most frames is the one to save."""
-        faces = [face for face in self._faces.values() if face.outputs]
+        """Give each face with outputs its profile; the one seen in most frames, at first, is the one to save."""
+        faces = [self._faces[id_] for id_ in sorted(self._faces, reverse=True) if self._faces[id_].outputs]
         for face in sorted(faces, key=lambda face: len(face.outputs)):
-            face.profile = self._last_profile = NeutralProfile.from_outputs(self._labels, face.outputs)
+            face.profile = NeutralProfile.from_outputs(self._labels, face.outputs, model=self._model)
             face.outputs = []
+            self._last_profile = face.profile
+        if not faces:
+            print(f"no face was seen in {self._seconds:g} seconds: no reading is corrected", file=sys.stderr)
 
     @property
     def needs_video(self) -> bool:
@@ -141,12 +148,14 @@ class Calibrator:
 
     def _add_to_average(self, face: _Face, probabilities: Probabilities) -> None:
         if face.average is None:
-            face.average = NeutralAverage(self._labels, log_probabilities(probabilities), self._time_s)
+            face.average = NeutralAverage(self._labels, self._model, log_probabilities(probabilities), self._time_s)
         face.average.update(probabilities, self._time_s)
 
     def profile(self) -> NeutralProfile | None:
-        """Return the profile to save: that of the last countdown's main face or, without one, the default."""
-        return self._last_profile or self.default
+        """Return the profile to save: of the last countdown's main face, the default, or the longest average."""
+        averages = [face.average for face in self._faces.values() if face.average]
+        longest = max(averages, key=lambda average: average.seen_s, default=None)
+        return self._last_profile or self.default or (longest.profile() if longest else None)
 
 
 def open_calibrator(text: str | None, detector: Detector, classifier: Classifier) -> Calibrator:
@@ -154,16 +163,15 @@ def open_calibrator(text: str | None, detector: Detector, classifier: Classifier
 
     Raises UsageError, DataError or SourceError.
     """
-    labels = classifier.card.labels
-    if text is None:
-        return Calibrator(labels)
-    if text == "auto":
-        return Calibrator(labels, automatic=True)
+    labels, model = classifier.card.labels, classifier.card.identity
+    if text is None or text == "auto":
+        return Calibrator(labels, automatic=text == "auto", model=model)
     path = Path(text)
     if path.suffix.lower() == PROFILE_SUFFIX:
-        return Calibrator(labels, default=NeutralProfile.load(path, labels))
+        return Calibrator(labels, default=NeutralProfile.load(path, labels, model), model=model)
     if path.is_file():
-        return Calibrator(labels, default=profile_of(read_picture(path), detector, classifier, path.name))
+        profile = profile_of(read_picture(path), detector, classifier, path.name)
+        return Calibrator(labels, default=profile, model=model)
     try:
         seconds = float(text)
     except ValueError:
@@ -171,7 +179,8 @@ def open_calibrator(text: str | None, detector: Detector, classifier: Classifier
     if not 0 < seconds <= MAX_COUNTDOWN_S:
         raise UsageError(
             f"expected --neutral with seconds up to {MAX_COUNTDOWN_S}, a picture, a saved profile or auto, found {text}"
+            f"{', which does not exist' if path.suffix and not path.exists() else ''}"
         )
-    calibrator = Calibrator(labels, seconds)
+    calibrator = Calibrator(labels, seconds, model=model)
     calibrator.start()
     return calibrator

@@ -63,6 +63,11 @@ class ModelCard:
     validation: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def identity(self) -> str:
+        """Return the hash that tells this model from others: its Keras file's or, of an adopted model, its graph's."""
+        return self.keras_sha256 or self.graph_sha256
+
     def __post_init__(self) -> None:
         self._check_labels()
         self._check_numbers()

@@ -24,7 +24,7 @@ from edge.values import Image, Probabilities
 NEUTRAL = "neutral"
 PROFILE_SUFFIX = ".json"  # of a saved profile; other files are pictures
 STRENGTH = 0.9  # share of the neutral face's log probabilities that is subtracted
-OFFSET = 0.5  # added to neutral's log probability: without it, the neutral face would have all emotions alike
+OFFSET = 1.5  # added to neutral's log probability: without it, the neutral face would have all emotions alike
 MAX_NAME = 100  # characters
 MAX_LOG = 100  # of a log probability
 MIN_PROBABILITY = 1 / 512  # half a step of an int8 model, whose 0 stands for anything below it
@@ -37,11 +37,15 @@ def log_probabilities(probabilities: Probabilities) -> Probabilities:
 
 @dataclass(frozen=True)
 class NeutralProfile:
-    """Hold the mean log probabilities of a person's neutral face, [labels]. Raises UsageError or DataError."""
+    """Hold the mean log probabilities of a person's neutral face, [labels], as one model sees it.
+
+    `model` is the identity on that model's card. Raises UsageError or DataError.
+    """
 
     labels: tuple[str, ...]
     mean_log: Probabilities
     name: str = ""
+    model: str = ""
 
     def __post_init__(self) -> None:
         if NEUTRAL not in self.labels:
@@ -53,9 +57,11 @@ class NeutralProfile:
             )
 
     @classmethod
-    def from_outputs(cls, labels: Sequence[str], outputs: Sequence[Probabilities], name: str = "") -> NeutralProfile:
+    def from_outputs(
+        cls, labels: Sequence[str], outputs: Sequence[Probabilities], name: str = "", model: str = ""
+    ) -> NeutralProfile:
         """Make a profile from the model's outputs, [labels] each, on views of one neutral face."""
-        return cls(tuple(labels), log_probabilities(np.stack(outputs)).mean(axis=0), name)
+        return cls(tuple(labels), log_probabilities(np.stack(outputs)).mean(axis=0), name, model)
 
     def apply(self, probabilities: Probabilities, strength: float = STRENGTH, offset: float = OFFSET) -> Probabilities:
         """Return the corrected probabilities, [labels]."""
@@ -64,23 +70,32 @@ class NeutralProfile:
         exponentials = np.exp(logits - logits.max())
         return np.asarray(exponentials / exponentials.sum(), dtype=np.float32)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the profile as JSON. Raises OutputError."""
-        write_json(path, {"name": self.name, "labels": list(self.labels), "mean_log": self.mean_log.tolist()})
+        values = {"labels": list(self.labels), "mean_log": self.mean_log.tolist(), "model": self.model}
+        write_json(Path(path), {"name": self.name, **values})
 
     @classmethod
-    def load(cls, path: Path, labels: Sequence[str]) -> NeutralProfile:
-        """Read a saved profile for a model with these labels. Raises DataError or UsageError."""
+    def load(cls, path: Path, labels: Sequence[str], model: str = "") -> NeutralProfile:
+        """Read a saved profile for the model with these labels and this identity. Raises DataError or UsageError."""
         try:
             values = parse_json(read_bounded(path))
             by_label = dict(zip(values["labels"], values["mean_log"], strict=True))
-            mean_log = np.array([by_label[label] for label in labels], dtype=np.float32)
-            return cls(tuple(labels), mean_log, printable(str(values.get("name", "")))[:MAX_NAME])
+            with np.errstate(over="ignore"):  # an infinite value is refused below
+                mean_log = np.array([by_label[label] for label in labels], dtype=np.float32)
+            name = printable(str(values.get("name", "")))[:MAX_NAME]
+            profile = cls(tuple(labels), mean_log, name, str(values.get("model", "")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise DataError(
                 f"expected a neutral profile for the labels {', '.join(labels)} in {path}, cannot read it: "
                 f"{printable(str(error))[:200]}"
             ) from error
+        if profile.model != model:  # each model sees another face
+            raise DataError(
+                f"expected a neutral profile of the model that runs in {path}, found one of another model; make a new "
+                "one with --save-neutral"
+            )
+        return profile
 
 
 def profile_of(image: Image, detector: Detector, classifier: Classifier, name: str = "") -> NeutralProfile:
@@ -92,4 +107,5 @@ def profile_of(image: Image, detector: Detector, classifier: Classifier, name: s
         faces = detector.detect(image)
     if not faces:
         raise DataError(f"expected a neutral face in {name or 'the picture'}, found no face; take another picture")
-    return NeutralProfile.from_outputs(classifier.card.labels, [classifier.read_both_ways(image, faces[0].box)], name)
+    outputs = classifier.read_both_ways(image, faces[0].box)
+    return NeutralProfile.from_outputs(classifier.card.labels, [outputs], name, classifier.card.identity)

@@ -138,7 +138,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=float("inf"),
         metavar="SECONDS",
-        help="wait for a camera that is absent at the start, for ever or so long",
+        help="wait for a camera that is absent at the start: these seconds, or without end",
     )
     parser.add_argument(
         "--workers",
@@ -177,15 +177,15 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--neutral",
         metavar="SECONDS|FILE|auto",
-        help="correct readings by the person's own neutral face: shown for so many seconds at the start (in the window,"
-        " key n repeats it), in a picture or in a saved profile; auto: averaged over minutes",
+        help="correct readings by the person's own neutral face: shown for these seconds at the start (in the window, n"
+        " repeats it), in a picture or in a saved profile; auto: averaged over minutes",
     )
     parser.add_argument("--save-neutral", type=Path, metavar="FILE.json", help="save the neutral profile at the end")
     parser.add_argument(
         "--threads",
         type=whole(1, MAX_THREADS),
         metavar="N",
-        help="cores to use; by default 1 to classify and up to 4 to detect",
+        help="cores to use; by default up to 4, to classify several faces and for haar, else 1",
     )
     parser.add_argument(
         "--uncertain-below",
@@ -215,7 +215,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blur", action="store_true", help="hide the faces in every picture that is shown or written")
     parser.add_argument("--report", metavar="FILE", help="at the end, a page (.html) or table (.csv) of what was seen")
     parser.add_argument("--report-pictures", metavar="FILE", help="the same with pictures of the strongest moments")
-    parser.add_argument("--every", type=positive, metavar="SECONDS", help="events: a line in so many seconds")
+    parser.add_argument("--every", type=positive, metavar="SECONDS", help="events: a line each time so many seconds have passed")
     parser.add_argument("--on-change", action="store_true", help="events: a line when a face or its emotion changes")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
 

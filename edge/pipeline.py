@@ -49,7 +49,7 @@ class Pipeline:
         self.meter = meter
         self._pool = ClassifierPool(classifier, workers)
         self.tracker = Tracker(detector, detect_interval, smallest)
-        self.calibrator = calibrator or Calibrator(classifier.card.labels)
+        self.calibrator = calibrator or Calibrator(classifier.card.labels, model=classifier.card.identity)
         self._smallest = smallest
         self._mirrored = False  # whether this frame's faces are read mirrored: every other frame's are
         self._smoother = Smoother(classifier.card.labels, uncertain_below=uncertain_below)

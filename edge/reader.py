@@ -14,6 +14,7 @@ image = annotate(frame, readings)                   # a copy with boxes, labels 
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from types import TracebackType
@@ -75,26 +76,38 @@ class EmotionReader:
     def follow(self, image: Image, time_s: float) -> list[Reading]:
         """Read the faces of the next frame of a video: with ids, and smoothed over time.
 
-        `time_s` is in seconds from the start of the video. Raises UsageError for an array that is no picture.
+        `time_s` is in seconds from the start of the video. Raises UsageError for an array that is no picture and a time
+        that is no number.
         """
+        if not isinstance(time_s, (int, float, np.number)) or not math.isfinite(time_s):
+            raise UsageError(f"expected the time of the frame in seconds, found {time_s!r:.80}")
         frame = Frame(self._next_index, time_s, time.monotonic(), _checked(image))
         self._next_index += 1
         return self._pipeline.step(frame)
 
-    def calibrate(self, picture: Path | str | Image) -> NeutralProfile:
+    def calibrate(self, picture: Path | str | Image | NeutralProfile) -> NeutralProfile:
         """Correct all further readings by a person's own neutral face, and return the profile, which can be saved.
 
-        `picture` shows that person with a neutral face; or it is the .json file of a saved profile. Raises DataError
-        for a picture without a face or a damaged profile, SourceError for a file that is no picture.
+        `picture` shows that person with a neutral face; or it is the .json file of a saved profile, or a profile.
+        Raises DataError for a picture without a face or a damaged profile, SourceError for a file that is no picture,
+        UsageError for a profile of other labels.
         """
-        classifier = self._pipeline.classifier
-        if isinstance(picture, (str, Path)) and Path(picture).suffix.lower() == PROFILE_SUFFIX:
-            profile = NeutralProfile.load(Path(picture), classifier.card.labels)
-        else:
-            image = _load(Path(picture)) if isinstance(picture, (str, Path)) else _checked(picture)
-            profile = profile_of(image, self._pipeline.detector, classifier)
+        profile = picture if isinstance(picture, NeutralProfile) else self._profile(picture)
+        if profile.labels != self._pipeline.classifier.card.labels:
+            raise UsageError(f"expected a neutral profile for this model's labels, found {', '.join(profile.labels)}")
         self._pipeline.calibrator.default = profile
         return profile
+
+    def _profile(self, picture: Path | str | Image) -> NeutralProfile:
+        card = self._pipeline.classifier.card
+        if isinstance(picture, (str, Path)) and Path(picture).suffix.lower() == PROFILE_SUFFIX:
+            return NeutralProfile.load(Path(picture), card.labels, card.identity)
+        image = _load(Path(picture)) if isinstance(picture, (str, Path)) else _checked(picture)
+        return profile_of(image, self._pipeline.detector, self._pipeline.classifier)
+
+    def forget_neutral(self) -> None:
+        """Correct no further readings."""
+        self._pipeline.calibrator.default = None
 
 
 def _load(path: Path) -> Image:

@@ -67,6 +67,8 @@ def run(options: RunOptions) -> int:
     pipeline = open_pipeline(options, Classifier(model.backend))
     outputs, message = choose_outputs(options)
     watched = is_watched(outputs)
+    if options.save_neutral and options.neutral is None and all(output.name != "window" for output in outputs):
+        raise UsageError("expected --neutral with --save-neutral where no window has a key n; add --neutral 3")
     with (
         contextlib.closing(pipeline.detector),
         open_source(options.source, watched, options.realtime, options.camera, options.wait_s) as source,
@@ -98,6 +100,8 @@ def run(options: RunOptions) -> int:
                     frames = _frames(options, source, watched, stack)
                     loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
+            if pipeline.calibrator.is_counting:
+                _report(options, "the video ended before the countdown: no reading was corrected")
             _save_neutral(options, pipeline)
             if pipeline.meter.frames:
                 _finish(options, statistics(options, model, source, pipeline, sinks))
@@ -213,7 +217,7 @@ def _save_neutral(options: RunOptions, pipeline: Pipeline) -> None:
         return
     profile = pipeline.calibrator.profile()
     if profile is None:
-        _report(options, f"no neutral profile to save to {options.save_neutral}: no countdown was completed")
+        _report(options, f"no neutral profile to save to {options.save_neutral}: no neutral face was seen for long enough")
     else:
         replace(profile, name=options.save_neutral.stem).save(options.save_neutral)
 

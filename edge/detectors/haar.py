@@ -47,20 +47,19 @@ class Haar(Detector):
         """Return all faces, largest first; see Detector."""
         grey = to_grey(image)
         longest = max(grey.shape)
-        border = 0
-        if smallest is None:
-            smallest = longest * WINDOW_SIZE / THOROUGH_LENGTH
-            border = round(BORDER * longest)
-            grey = cv2.copyMakeBorder(grey, border, border, border, border, cv2.BORDER_REPLICATE)
+        border = BORDER if smallest is None else 0.0
+        smallest = smallest or longest * WINDOW_SIZE / THOROUGH_LENGTH
         scale = max(longest * WINDOW_SIZE / smallest, MIN_LENGTH) / longest
         size = [max(1, round(side * scale)) for side in (grey.shape[1], grey.shape[0])]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        width = round(border * longest * scale)  # added to the resized image, whose size is bounded
+        grey = cv2.copyMakeBorder(grey, width, width, width, width, cv2.BORDER_REPLICATE)
         window = max(WINDOW_SIZE, round(smallest * scale))
         boxes, _, rows = self.invoke(grey, SCALE_STEP, NEIGHBOURS, minSize=(window, window), outputRejectLevels=True)
         weights = np.ravel(rows)
         faces: list[Face] = []
         for index in np.argsort(-weights, kind="stable"):
-            face = _face(boxes[index], scale, border)
+            face = _face(boxes[index], scale, width)
             if weights[index] >= MIN_WEIGHT and all(face.box.iou(other.box) <= MAX_IOU for other in faces):
                 faces.append(face)
         return largest_first(faces)
@@ -68,5 +67,5 @@ class Haar(Detector):
 
 def _face(box: Sequence[int], scale: float, border: int) -> Face:
     """Map a box in the resized image with its border to the face in the image."""
-    left, top, width, height = (float(value) / scale for value in box)
-    return CROP.face(left - border, top - border, width, height)
+    left, top, width, height = (float(value) for value in box)
+    return CROP.face((left - border) / scale, (top - border) / scale, width / scale, height / scale)

@@ -68,4 +68,4 @@ class YuNet(Detector):
         """Return a row for each face: left, top, width, height, five landmarks, score; pixels of the shrunk image."""
         self._detector.setInputSize((image.shape[1], image.shape[0]))
         _, rows = self._detector.detect(image)
-        return [] if rows is None else rows.tolist()
+        return [] if rows is None else rows[np.isfinite(rows).all(axis=1)].tolist()  # a damaged file's are not

@@ -54,6 +54,14 @@ def test_a_saved_profile_is_read_by_label(tmp_path: Path) -> None:
     assert other_order.name == "me"
 
 
+def test_a_profile_belongs_to_its_model(tmp_path: Path) -> None:
+    path = tmp_path / "me.json"
+    NeutralProfile.from_outputs(LABELS, [SAD_AT_REST], model="a").save(str(path))
+    assert NeutralProfile.load(path, LABELS, "a").model == "a"
+    with pytest.raises(DataError, match="found one of another model; make a new one"):
+        NeutralProfile.load(path, LABELS, "b")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -141,6 +149,32 @@ def test_the_face_seen_in_most_frames_is_saved() -> None:
     assert LABELS[int(saved.mean_log.argmax())] == "sad"
 
 
+def test_of_two_faces_seen_equally_often_the_first_is_saved() -> None:
+    calibrator = Calibrator(LABELS)
+    count_down(calibrator, {1: SAD_AT_REST, 2: outputs(0.9, 0.05, 0.05)})
+    saved = calibrator.profile()
+    assert saved is not None
+    assert LABELS[int(saved.mean_log.argmax())] == "sad"
+
+
+def test_a_countdown_without_a_face_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    calibrator = Calibrator(LABELS, seconds=2.0)
+    count_down(calibrator, {})
+    assert capfd.readouterr().err == "no face was seen in 2 seconds: no reading is corrected\n"
+
+
+def test_the_average_of_the_face_seen_for_longest_is_saved() -> None:
+    calibrator = Calibrator(LABELS, automatic=True, model="a")
+    for time_s in np.arange(0.0, WAIT_S + 1, 0.5):
+        calibrator.begin_frame(float(time_s))
+        calibrator.correct(1, SAD_AT_REST)
+        if time_s > 20:
+            calibrator.correct(2, outputs(0.9, 0.05, 0.05))
+    saved = calibrator.profile()
+    assert saved is not None
+    assert (LABELS[int(saved.mean_log.argmax())], saved.model) == ("sad", "a")
+
+
 def test_the_average_does_not_count_the_time_of_an_outage() -> None:
     calibrator = Calibrator(LABELS, automatic=True)
     for time_s in (0.0, 0.5, WAIT_S + 1):
@@ -161,11 +195,15 @@ def test_faces_are_forgotten_so_that_days_take_no_more_memory() -> None:
 def test_the_reader_is_calibrated_by_a_picture() -> None:
     reader = EmotionReader()
     (before,) = reader.read(PHOTOGRAPH)
-    reader.calibrate(PHOTOGRAPH)  # whoever always smiles, is neutral when smiling
+    profile = reader.calibrate(PHOTOGRAPH)  # whoever always smiles, is neutral when smiling
     (after,) = reader.read(PHOTOGRAPH)
     assert (before.emotion, before.calibrated) == ("happy", False)
     assert after.calibrated
-    assert max(after.probabilities, key=after.probabilities.__getitem__) == "neutral"
+    assert after.label == "neutral", "not uncertain"
+    reader.forget_neutral()
+    assert reader.read(PHOTOGRAPH) == [before]
+    reader.calibrate(profile)
+    assert reader.read(PHOTOGRAPH) == [after]
     with pytest.raises(SourceError, match="does not exist"):
         reader.calibrate("missing.jpg")
     with pytest.raises(DataError, match="found no face"):
@@ -184,6 +222,8 @@ def test_pictures_cannot_be_calibrated_over_time(option: str) -> None:
     [
         ("--save-neutral me.txt", "expected --save-neutral with a name ending in .json, found me.txt"),
         ("--neutral me.json --events me.json", "expected --events other than"),
+        ("--save-neutral me.json", "expected --neutral with --save-neutral"),
+        ("--neutral missing.jpg", "found missing.jpg, which does not exist"),
     ],
 )
 def test_profiles_are_told_from_pictures_and_not_overwritten(options: str, error: str) -> None:

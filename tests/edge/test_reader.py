@@ -78,6 +78,14 @@ def test_follow_keeps_ids_and_read_does_not_disturb_it(reader: EmotionReader) ->
     assert ids == {1}
 
 
+@pytest.mark.parametrize("time_s", [None, "1", float("nan"), float("inf")])
+def test_follow_refuses_a_time_that_is_no_number(reader: EmotionReader, time_s: object) -> None:
+    image = cv2.imread(str(PHOTOGRAPH))
+    with pytest.raises(UsageError, match="time of the frame in seconds"):
+        reader.follow(image, time_s)
+    assert reader.follow(image, 1.0), "and goes on"
+
+
 def test_annotate_draws_the_readings(reader: EmotionReader) -> None:
     image = cv2.imread(str(PHOTOGRAPH))
     annotated = annotate(image, reader.read(image))
@@ -91,6 +99,7 @@ def test_annotate_draws_the_readings(reader: EmotionReader) -> None:
         ({"detector": "mtcnn"}, UsageError, "expected a detector"),
         ({"threads": 0}, UsageError, "expected 1 to 64 threads, found 0"),
         ({"threads": 65}, UsageError, "expected 1 to 64 threads"),
+        ({"threads": "2"}, UsageError, "expected 1 to 64 threads, found '2'"),
         ({"model": "missing.tflite"}, ModelError, "no model at missing.tflite"),
         ({"model": "photo.jpg"}, ModelError, r"expected a model file .tflite or .onnx, found photo.jpg"),
     ],
