@@ -76,8 +76,9 @@ def csv_rows(frame: Frame, readings: Sequence[Reading], labels: Sequence[str]) -
 class Events(Sink):
     """Write one line for each frame to a file, a pipe or, with `-`, to standard output, as soon as it is read.
 
-    The lines are JSON, or CSV with one row for each face if the file's name ends in .csv. An existing file is replaced
-    when the first frame was read, or continued by workers: a start that fails leaves it as it is.
+    The lines are JSON, or CSV with one row for each face if the file's name ends in .csv. The last frame always has a
+    line, since each line lasts until the next one. An existing file is replaced when the first frame was read, or
+    continued by workers: a start that fails leaves it as it is.
     """
 
     def __init__(self, target: str, context: SinkContext) -> None:
@@ -86,6 +87,7 @@ class Events(Sink):
         self.name = self._outlet.name
         self._target = target
         self._labels = context.labels
+        self._left_out: tuple[Frame, Sequence[Reading]] | None = None  # the newest frame, if it has no line
         self._keeps = context.thinning.filter().keeps
         self._is_csv = target.lower().endswith(".csv")
         self._header = _csv([csv_header(context.labels)]) if self._is_csv and not context.kept_bytes else ""
@@ -100,8 +102,13 @@ class Events(Sink):
         return self
 
     def write(self, frame: Frame, readings: Sequence[Reading]) -> None:
-        if not self._keeps(frame, readings):
-            return
+        if self._keeps(frame, readings):
+            self._left_out = None
+            self._write_frame(frame, readings)
+        else:
+            self._left_out = frame, readings
+
+    def _write_frame(self, frame: Frame, readings: Sequence[Reading]) -> None:
         if self._is_csv:
             self._write(_csv(csv_rows(frame, readings, self._labels)))
         else:
@@ -118,8 +125,15 @@ class Events(Sink):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
-            if kind is None and not self._outlet.has_started:  # a run without frames: the events of an older one go
+            if kind is not None:
+                self._outlet.hurry()  # a pipe that nobody reads must not hold up the error
+            if self._left_out:
+                self._write_frame(*self._left_out)
+            elif kind is None and not self._outlet.has_started:  # a run without frames: the events of an older one go
                 self._write("")
+        except (OSError, OutputError):
+            if kind is None:
+                raise
         finally:
             self._outlet.close()
 

@@ -60,6 +60,11 @@ class Outlet:
         else:
             self._write_when_ready(descriptor, data)
 
+    def hurry(self) -> None:
+        """Wait for a reader from now on only as long as at the end of the run."""
+        self._stop = Stop()
+        self._stop.set()
+
     def _open_named_pipe(self) -> int:
         """Wait until somebody reads the pipe; then open it."""
         while self._descriptor is None:

@@ -1,4 +1,4 @@
-"""Choose the frames that are worth a line: those in which something changed, or one in so many seconds."""
+"""Choose the frames that get a line: those in which something changed, one every few seconds, or both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FrameFilter:
     """Keep the frames that a Thinning asks for, the first one and pictures always.
 
     A change is a face that appears, vanishes or shows another emotion, and a camera that is lost or back. With both
-    options, a frame is kept for either reason.
+    options, a frame is kept for either reason. The caller writes the last frame in any case (see edge.sinks.events).
     """
 
     def __init__(self, thinning: Thinning) -> None:
