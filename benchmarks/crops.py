@@ -34,9 +34,9 @@ SHIFTS = (-0.06, -0.03, 0.0, 0.03, 0.06)  # of its side, downwards
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m benchmarks.crops", __doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with pictures in <emotion>/")
-    parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"])
+    parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"], help="a table each")
     parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
-    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="FILE", help="classifier .tflite or .onnx")
     return parser.parse_args(argv)
 
 

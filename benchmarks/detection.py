@@ -9,22 +9,28 @@ the longer side, as in a video.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from benchmarks.measure.detectors import open_detectors
+from benchmarks.measure.detectors import detect, open_detectors
+from benchmarks.measure.labelled import only_pictures
 from benchmarks.report.blocks import Table, plain
 from edge.arguments import ArgumentParser, positive_share
 from edge.detector import DETECTORS, set_cores
 from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError, exit_status
 from edge.picture import read_picture
+from edge.untrusted import printable
 from edge.values import Image
 from train.progress import Advance, progress
+
+Pictures: TypeAlias = dict[Path, Image]
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,7 @@ def detection(options: Options) -> int:
     return 0
 
 
-def _row(
-    detector: Detector, search: float | None, faces: Sequence[Image], nofaces: Sequence[Image], advance: Advance
-) -> list[str]:
+def _row(detector: Detector, search: float | None, faces: Pictures, nofaces: Pictures, advance: Advance) -> list[str]:
     counts, times_ms = measure(detector, faces, search, advance)
     false_alarms, _ = measure(detector, nofaces, search, advance)
     return [
@@ -90,31 +94,31 @@ def _row(
 
 
 def measure(
-    detector: Detector, images: Sequence[Image], search: float | None, advance: Advance
+    detector: Detector, pictures: Pictures, search: float | None, advance: Advance
 ) -> tuple[list[int], list[float]]:
-    """Return the number of faces detected in each image, and the times in ms."""
+    """Return the number of faces detected in each picture, and the times in ms."""
     counts = []
     times_ms = []
-    for image in images:
+    for path, image in pictures.items():
         smallest = None if search is None else search * max(image.shape[:2])
         start = time.perf_counter()
-        counts.append(len(detector.detect(image, smallest)))
+        counts.append(len(detect(detector, image, path, smallest)))
         times_ms.append(1000 * (time.perf_counter() - start))
         advance()
     return counts, times_ms
 
 
-def _pictures(folder: Path) -> list[Image]:
-    """Read all pictures below a folder. Raises DataError if there are none."""
-    images = []
-    for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+def _pictures(folder: Path) -> Pictures:
+    """Read all pictures below a folder; a damaged one is left out. Raises DataError if there are none."""
+    pictures = {}
+    for path in only_pictures(folder, folder.rglob("*")):
         try:
-            images.append(read_picture(path))
-        except SourceError:
-            continue
-    if not images:
+            pictures[path] = read_picture(path)
+        except SourceError as error:
+            print(printable(f"left out: {error}"), file=sys.stderr)
+    if not pictures:
         raise DataError(f"expected pictures below {folder}, found none; check the folder")
-    return images
+    return pictures
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 python -m benchmarks.end_to_end --data data/life-dev/web data/life-dev/jaffe
 python -m benchmarks.end_to_end --data faces --model edge/models/*.tflite --peer /opt/fer/bin/python
 
-Each folder holds pictures of whole scenes in <emotion>/. The largest face of each picture is read.
+Each folder holds pictures of whole scenes in <emotion>/. The largest face of each picture is read. "shown" is the share
+that is right and above --uncertain-below, so that the device shows it.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from edge.detector import DETECTORS
 from edge.errors import exit_status
 from edge.files import check_writable, write_json
 from edge.labels import EMOTIONS
+from edge.neutral import OFFSET, STRENGTH
+from edge.smoother import UNCERTAIN_BELOW
 from edge.values import Probabilities
 from train.metrics import wilson
 from train.predict import check_labels
@@ -53,10 +56,14 @@ class Row:
     accuracy: float
     accuracy_ci95: tuple[float, float]
     mean_recall: float
+    shown: float  # the share that is right and not shown as uncertain
     people: int = 0  # with a neutral picture and others
-    people_accuracy: float | None = None  # mean over these people
-    calibrated: float | None = None  # the same, corrected by one neutral picture
+    people_accuracy: float | None = None  # mean over these people, of all pictures but a neutral one in turn
+    people_shown: float | None = None
+    calibrated: float | None = None  # the same, corrected by that picture with strength and offset as shipped
+    calibrated_shown: float | None = None
     averaged: float | None = None  # the same, corrected by the mean of all of a person's pictures
+    averaged_shown: float | None = None
     calibrated_held_out: float | None = None  # strength and offset chosen on the other people
     best_calibration: tuple[float, float] | None = None
     averaged_held_out: float | None = None
@@ -77,9 +84,9 @@ class Options:
 def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.end_to_end", __doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with pictures in <emotion>/")
-    parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"])
+    parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"], help="each of these")
     parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
-    parser.add_argument("--model", type=Path, nargs="+", default=[SHIPPED], metavar="FILE")
+    parser.add_argument("--model", type=Path, nargs="+", default=[SHIPPED], metavar="FILE", help="each of these")
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer, to read the same pictures")
     parser.add_argument(
         "--person", type=_pattern, default=PERSON, metavar="REGEX", help="its group names a file's person"
@@ -155,6 +162,7 @@ def make_row(
         accuracy=float(correct.mean()),
         accuracy_ci95=wilson(int(correct.sum()), len(correct)),
         mean_recall=float(np.mean(recalls)),
+        shown=float(is_correct(labels, probabilities, UNCERTAIN_BELOW).mean()),
     )
     people = by_person(pictures, probabilities)
     if len(people) < 2:
@@ -164,9 +172,12 @@ def make_row(
     return replace(
         row,
         people=len(people),
-        people_accuracy=float(np.mean([person.accuracy() for person in people])),
-        calibrated=float(np.mean([person.calibrated_accuracy() for person in people])),
-        averaged=float(np.mean([person.averaged_accuracy() for person in people])),
+        people_accuracy=_mean(people, PersonPictures.accuracy),
+        people_shown=_mean(people, PersonPictures.accuracy, UNCERTAIN_BELOW),
+        calibrated=_mean(people, PersonPictures.calibrated_accuracy),
+        calibrated_shown=_mean(people, PersonPictures.calibrated_accuracy, UNCERTAIN_BELOW),
+        averaged=_mean(people, PersonPictures.averaged_accuracy),
+        averaged_shown=_mean(people, PersonPictures.averaged_accuracy, UNCERTAIN_BELOW),
         calibrated_held_out=calibrated,
         best_calibration=best_calibration,
         averaged_held_out=averaged,
@@ -174,17 +185,25 @@ def make_row(
     )
 
 
+def _mean(people: Sequence[PersonPictures], accuracy: Callable[..., float], at_least: float = 0.0) -> float:
+    return float(np.mean([accuracy(person, at_least=at_least) for person in people]))
+
+
 def table(rows: Sequence[Row]) -> Table:
-    """Return the table that is printed."""
-    head = ["data", "detector", "model", "faces found", "accuracy (95%)", "mean recall"]
-    head += ["people", "their accuracy", "calibrated", "average", "calibrated, chosen on others", "average, likewise"]
+    """Return the table that is printed. After a / is the share that is right and shown, not uncertain."""
+    head = ["data", "detector", "model", "faces found", "accuracy (95%) / shown", "mean recall"]
+    head += ["people", "their accuracy / shown"]
+    head += [f"{way} by {STRENGTH:g}, {OFFSET:g} / shown" for way in ("calibrated", "average")]
+    head += ["calibrated, chosen on others", "average, likewise"]
     cells = []
     for row in rows:
         low, high = row.accuracy_ci95
         line = [row.data, row.detector, row.model, f"{row.found} of {row.pictures}"]
-        line += [f"{row.accuracy:.1%} ({low:.1%} to {high:.1%})", f"{row.mean_recall:.3f}"]
+        line += [f"{row.accuracy:.1%} ({low:.1%} to {high:.1%}) / {row.shown:.1%}", f"{row.mean_recall:.3f}"]
         line += [str(row.people) if row.people else "-"]
-        line += [_percent(value) for value in (row.people_accuracy, row.calibrated, row.averaged)]
+        line.append(f"{_percent(row.people_accuracy)} / {_percent(row.people_shown)}")
+        line.append(f"{_percent(row.calibrated)} / {_percent(row.calibrated_shown)}")
+        line.append(f"{_percent(row.averaged)} / {_percent(row.averaged_shown)}")
         line.append(_percent(row.calibrated_held_out) + _pair(row.best_calibration))
         line.append(_percent(row.averaged_held_out) + _pair(row.best_average))
         cells.append(line)

@@ -130,7 +130,7 @@ class Probe(Sink):
 def parse_args(argv: Sequence[str] | None = None) -> Options:
     """Parse the options."""
     parser = ArgumentParser("python -m benchmarks.soak", __doc__)
-    parser.add_argument("--minutes", type=positive, default=30.0)
+    parser.add_argument("--minutes", type=positive, default=30.0, help="length of the run")
     parser.add_argument("--cycle", type=positive, default=60.0, metavar="SECONDS", help="from failure to failure")
     parser.add_argument("--out", type=Path, default=Path("soak"), metavar="FOLDER", help="made if it is missing")
     return Options(**vars(parser.parse_args(argv)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from edge.redaction import redacted
@@ -26,6 +26,11 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str | None) -> None:
         super().__init__(prog=prog, description=description, formatter_class=HelpFormatter)
         self._negative_number_matcher = re.compile(r"-\.?\d")  # -1..1 is a value, as in Python 3.14, not an option
+
+    def given(self, argv: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return the names of the options that a command line gives, also those with their default as the value."""
+        unset = argparse.Namespace(**{action.dest: None for action in self._actions})  # keeps the defaults out
+        return tuple(name for name, value in vars(self.parse_args(argv, unset)).items() if value is not None)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {printable(redacted(message))}; see {self.prog} --help\n")

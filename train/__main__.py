@@ -47,9 +47,9 @@ def train(options: Options) -> int:
     runs = planned_runs(options, cluster.chief)
     recipe = next(iter(runs.values()))
     check_files(recipe)
-    faces = load_faces(recipe, options.strict)  # before Keras is imported, which takes long
+    faces = load_faces(recipe, options.strict, is_new=not options.resume)  # before Keras is imported, which takes long
     if not options.resume:
-        runs = {folder: completed(recipe, faces, options.changed, cluster.size) for folder, recipe in runs.items()}
+        runs = {folder: completed(recipe, faces, options.given, cluster.size) for folder, recipe in runs.items()}
         recipe = next(iter(runs.values()))
     training, validation = divided(faces, recipe)
     for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):

@@ -13,7 +13,7 @@ import os
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.untrusted import printable
 from train import forms
-from train.layouts.base import FACE_SIZE, Damaged, Note, PassedOver, Request, Row
+from train.layouts.base import FACE_SIZE, Damaged, Ignored, Note, PassedOver, Request, Row, Unread
 from train.progress import progress
 from train.store import Images, Names, Pictures, Store, take_names
 
@@ -82,22 +82,34 @@ class FaceSet:
         return np.fromiter((hashlib.sha1(image.tobytes()).digest() for image in self.images), "S20", len(self))
 
 
+class DataSet(dict[str, FaceSet]):
+    """Hold the faces of each split that was read; `unread` names the other splits that have faces."""
+
+    def __init__(self, faces: Mapping[str, FaceSet], unread: Collection[str]) -> None:
+        super().__init__(faces)
+        self.unread = unread
+
+
 def load(
     path: Path,
     splits: Iterable[str] = SPLITS,
     strict: bool = False,
     labels: Sequence[str] = (),
     ignore: Sequence[str] = (),
-) -> dict[str, FaceSet]:
+    checked: bool = False,
+) -> DataSet:
     """Read the requested splits of a data set in any supported form; splits without faces are left out.
 
     The classes are those that have faces in one of these splits, in alphabetical order. `labels` names the classes of a
     data set that has numbers; `ignore` leaves classes out. What is damaged or passed over is counted and listed on
-    stderr. Raises DataError if there is no data set and, if `strict`, if anything is damaged.
+    stderr. Raises DataError if there is no data set; if `strict`, also if anything is damaged; if `checked`, also if it
+    has no numbers for `labels` or no class to `ignore`, which is no error where they are of a model's recipe.
     """
     store = Store((FACE_SIZE, FACE_SIZE))
     gathered: dict[str, _Gathered] = {}
     skipped = _Skipped()
+    unread: set[str] = set()
+    has_numbers = False
     with progress() as stage:
         advance = stage("read faces", None)
         for item in forms.read(path, Request(frozenset(splits), tuple(labels), frozenset(ignore))):
@@ -106,6 +118,9 @@ def load(
                 advance()
             elif isinstance(item, Note):
                 _say(item.text)
+                has_numbers |= item.by_labels
+            elif isinstance(item, Unread):
+                unread.add(item.split)
             elif strict and isinstance(item, Damaged):
                 raise DataError(f"damaged: {item.location}: {item.reason}; leave out --strict to skip it")
             else:
@@ -113,8 +128,13 @@ def load(
     store.finish()
     skipped.report()
     classes = tuple(sorted({label for own in gathered.values() for label in own.classes}))
+    if checked and labels and not has_numbers:
+        raise DataError(f"expected numbers for --labels to name in {path}, found none; leave out --labels")
+    if checked:
+        _check_ignored(path, ignore, skipped.ignored, classes)
     _check_names(classes)
-    return {split: gathered[split].face_set(split, classes, store) for split in SPLITS if split in gathered}
+    faces = {split: gathered[split].face_set(split, classes, store) for split in SPLITS if split in gathered}
+    return DataSet(faces, unread)
 
 
 class _Gathered:
@@ -149,11 +169,16 @@ class _Skipped:
         self._damaged_count = 0
         self._passed_over: Counter[str] = Counter()  # by reason
         self._first: dict[str, str] = {}
+        self.ignored: set[str] = set()  # classes
 
     def add(self, item: Damaged | PassedOver) -> None:
         if isinstance(item, PassedOver):
-            self._passed_over[item.reason] += 1
-            self._first.setdefault(item.reason, item.location)
+            reason = item.reason
+            if isinstance(item, Ignored):
+                self.ignored.add(reason)
+                reason += " (--ignore)"
+            self._passed_over[reason] += 1
+            self._first.setdefault(reason, item.location)
             return
         self._damaged_count += 1
         if len(self._damaged) < LISTED:
@@ -174,16 +199,24 @@ def _say(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
+def _check_ignored(path: Path, ignore: Sequence[str], ignored: Collection[str], classes: Sequence[str]) -> None:
+    if unknown := ", ".join(name for name in ignore if name not in ignored):
+        found = ", ".join(sorted({*classes, *ignored})) or "none"
+        raise DataError(f"expected --ignore with classes of {path}, found {unknown}; its classes are {found}")
+
+
 def _check_names(classes: Sequence[str]) -> None:
     for name in classes:
         if len(name) > MAX_LABEL or not name.isprintable():
             raise DataError(f"expected printable names of classes of at most {MAX_LABEL} characters, found {name!r}")
 
 
-def split_of(faces: dict[str, FaceSet], split: str, path: Path) -> FaceSet:
+def split_of(faces: Mapping[str, FaceSet], split: str, path: Path) -> FaceSet:
     """Return a split; DataError lists the splits of the data set if it is not among them."""
     if split not in faces:
-        raise DataError(f"expected faces of the split '{split}' in {path}, found {', '.join(faces) or 'none'}")
+        there = {*faces, *(faces.unread if isinstance(faces, DataSet) else ())}
+        found = ", ".join(name for name in SPLITS if name in there) or "none"
+        raise DataError(f"expected faces of the split '{split}' in {path}, found {found}")
     return faces[split]
 
 

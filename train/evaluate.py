@@ -112,9 +112,9 @@ def _faces(
 ) -> tuple[FaceSet, FaceSet | None]:
     """Return the faces of the split, and the training faces if there are others."""
     if split == HELD_OUT:
-        training, faces = train_val_split(load(data, ("train",), labels=labels, ignore=ignore), data)
+        training, faces = train_val_split(load(data, ("train",), labels=labels, ignore=ignore, checked=True), data)
         return faces, training
-    splits = load(data, ("train", split) if split else DEFAULT_SPLITS, labels=labels, ignore=ignore)
+    splits = load(data, ("train", split) if split else DEFAULT_SPLITS, labels=labels, ignore=ignore, checked=True)
     name = split or next((name for name in DEFAULT_SPLITS if name in splits), "public")
     return split_of(splits, name, data), splits.get("train") if name != "train" else None
 

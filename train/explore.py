@@ -53,7 +53,7 @@ def explore(path: Path, out: Path, strict: bool, labels: tuple[str, ...] = (), i
     require("matplotlib", "matplotlib", "train")
     for name in FILES:
         check_writable(out / name)
-    splits = load(path, strict=strict, labels=labels, ignore=ignore)
+    splits = load(path, strict=strict, labels=labels, ignore=ignore, checked=True)
     if not splits:
         raise DataError(f"expected faces in {path}, found none")
     faces = _merge(splits)

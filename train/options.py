@@ -18,15 +18,15 @@ SEED = whole(0, 2**32 - 1)
 class Options:
     """Hold the recipe of a run, its folder, and how to run it.
 
-    `changed` are the recipe's fields that differ from the defaults; `seeds` asks for one run per seed; `strict` makes
-    damaged faces an error.
+    `given` are the recipe's fields that were asked for; `seeds` asks for one run per seed; `strict` makes damaged faces
+    an error.
     """
 
     recipe: Recipe
     out: Path | None = None
     resume: bool = False
     seeds: tuple[int, ...] = ()
-    changed: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     strict: bool = False
 
 
@@ -42,14 +42,14 @@ def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
     names = [field.name for field in fields(Recipe) if field.name not in FOUND]
     recipe = Recipe(**{name: getattr(args, name) for name in names})
     recipe = replace(recipe, teachers=tuple(recipe.teachers))
-    changed = tuple(name for name in names if getattr(args, name) != parser.get_default(name))
+    given = tuple(name for name in parser.given(argv) if name in names)
     if recipe.head_epochs > recipe.epochs and not args.resume:
         parser.error(f"--head-epochs {recipe.head_epochs} must not exceed --epochs {recipe.epochs}")
-    if recipe.votes != Recipe.votes and not (recipe.soft_labels or args.resume):
+    if "votes" in given and not (recipe.soft_labels or args.resume):
         parser.error(f"--votes {recipe.votes} expects a table of votes; add --soft-labels CSV")
-    if args.seeds and "seed" in changed:
+    if args.seeds and "seed" in given:
         parser.error(f"--seeds names the seeds of several runs; leave out --seed {recipe.seed}")
-    return Options(recipe, args.out, args.resume, tuple(dict.fromkeys(args.seeds)), changed, args.strict)
+    return Options(recipe, args.out, args.resume, tuple(dict.fromkeys(args.seeds)), given, args.strict)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from train.data import (
     FOLDS,
     HELD_OUT,
     SPLITS,
+    DataSet,
     FaceSet,
     check_classes,
     image_groups,
@@ -26,10 +27,11 @@ from train.data import (
     train_val_split,
 )
 from train.options import Options
-from train.predict import is_keras
+from train.predict import classes_of
 from train.provenance import data_set
 from train.recipe import ARCHITECTURE, AUTO, Recipe, read_recipe, recipe_file, recipe_of
-from train.runs import RUNS
+from train.runs import RUNS, check_model_file, is_weights_file
+from train.votes import read_votes
 
 LEAST_STEPS = 4  # of an epoch; a set of few faces has smaller batches
 LEAST_BATCH = 8
@@ -43,8 +45,8 @@ def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
     """
     if options.resume and options.out is None:
         raise UsageError("--resume expects the folder of the run to continue; add --out runs/NAME")
-    if options.resume and options.changed:
-        names = ", ".join("--" + name.replace("_", "-") for name in options.changed)
+    if options.resume and options.given:
+        names = ", ".join("--" + name.replace("_", "-") for name in options.given)
         raise UsageError(f"--resume uses the run's own recipe, but {names} would change it; leave it out")
     out = options.out or RUNS / f"{options.recipe.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
     folders = {out.with_name(f"{out.name}-seed{seed}"): seed for seed in options.seeds} or {out: options.recipe.seed}
@@ -61,42 +63,49 @@ def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
 
 
 def check_files(recipe: Recipe) -> None:
-    """Raise an error for a file that the recipe names and that is not there."""
-    weights = recipe.weights
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise ModelError(f"expected imagenet, none or a weights file, found {weights!r}; check --weights")
+    """Raise ModelError or DataError for a file that the recipe names and that is not there, or another kind of file."""
+    weights = Path(recipe.weights)
+    if weights.suffix == ".keras" and weights.is_file():
+        check_model_file(weights)
+    elif recipe.weights not in ("imagenet", "none") and not is_weights_file(weights):
+        raise ModelError(
+            f"expected imagenet, none, a weights file .h5 or a model .keras, found {recipe.weights!r}; check --weights"
+        )
     for teacher in map(Path, recipe.teachers):
-        is_keras(teacher)
-        if not teacher.is_file():
+        if not teacher.exists():
             raise ModelError(f"no model at {teacher}; check --teacher")
-    if recipe.soft_labels and not Path(recipe.soft_labels).is_file():
-        raise DataError(f"expected a table of votes, found no file {recipe.soft_labels}; check --soft-labels")
+        classes_of(teacher)
+    if recipe.soft_labels:
+        read_votes(Path(recipe.soft_labels))
 
 
-def load_faces(recipe: Recipe, strict: bool) -> dict[str, FaceSet]:
-    """Load the splits that the recipe needs; those for evaluation are only read to drop duplicates."""
+def load_faces(recipe: Recipe, strict: bool, is_new: bool) -> DataSet:
+    """Load the splits that the recipe needs; those for evaluation are only read to drop duplicates.
+
+    A recipe that `is_new` must have no classes to name or to leave out that the data set lacks.
+    """
     splits = SPLITS if recipe.drop_duplicates else ("train", recipe.validation)
-    return load(Path(recipe.data), splits, strict, recipe.labels, recipe.ignore)
+    return load(Path(recipe.data), splits, strict, recipe.labels, recipe.ignore, checked=is_new)
 
 
-def completed(recipe: Recipe, faces: dict[str, FaceSet], changed: tuple[str, ...], workers: int) -> Recipe:
+def completed(recipe: Recipe, faces: dict[str, FaceSet], given: tuple[str, ...], workers: int) -> Recipe:
     """Return the recipe of a new run with what follows from the faces and from the model that it starts from.
 
-    `changed` are the fields that were asked for, which stay as they are.
+    `given` are the fields that were asked for, which stay as they are.
     """
     train = split_of(faces, "train", Path(recipe.data))
     if recipe.validation == AUTO:
         few = len(train) < FEW_FACES and workers == 1
         recipe = replace(recipe, validation=FOLDS if few else HELD_OUT)
-    if "batch_size" not in changed:
+    if "batch_size" not in given:
         recipe = replace(recipe, batch_size=fitting_batch_size(len(train), recipe.batch_size))
     name, terms = data_set(train.names, Path(recipe.data))
     recipe = replace(recipe, classes=train.classes, data_set=name, terms=terms)
     if not recipe.weights.endswith(".keras"):
         return recipe
     base = recipe_of(Path(recipe.weights))
-    network: dict[str, Any] = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in changed}
-    if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(changed):
+    network: dict[str, Any] = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in given}
+    if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(given):
         network["head_epochs"] = recipe.epochs  # few faces teach a last layer, and would spoil the others
     base = base or Recipe(data="")  # see train.recipe.describe_training
     return replace(recipe, **network, start=(*base.start, f"{base.data_set} ({base.terms})"))

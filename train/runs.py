@@ -142,10 +142,20 @@ def check_model_file(path: Path) -> None:
     if not path.is_file():
         raise ModelError(f"no model at {path}; train one with: python -m train --data data/fer2013")
     if not zipfile.is_zipfile(path):
-        with path.open("rb") as file:
-            is_hdf5 = file.read(len(HDF5)) == HDF5
-        hint = f"it is HDF5, rename it to {path.with_suffix('.h5').name}" if is_hdf5 else "copy it again, it is damaged"
+        hint = "copy it again, it is damaged"
+        if _is_hdf5(path):
+            hint = f"it is HDF5, rename it to {path.with_suffix('.h5').name}"
         raise ModelError(f"expected a .keras file, which is a zip archive, found none in {path}; {hint}")
+
+
+def is_weights_file(path: Path) -> bool:
+    """Return whether a file is one of those that Keras reads the weights of a network without top from."""
+    return path.suffix in (".h5", ".hdf5") and path.is_file() and _is_hdf5(path)
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(HDF5)) == HDF5
 
 
 def load_model(path: Path, compiled: bool = False) -> keras.Model:

@@ -77,6 +77,7 @@ class Votes:
         return np.asarray(enough & (highest == ranked[:, -1]) & (ranked[:, -1] > ranked[:, -2]))
 
 
+@np.errstate(over="ignore")  # an infinite count is refused
 def read_votes(path: Path) -> dict[str, Floats]:
     """Read a table of votes: a face's name without suffix -> counts float32 [10] in the order of CHOICES.
 
@@ -86,6 +87,8 @@ def read_votes(path: Path) -> dict[str, Floats]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
+        if not rows:
+            raise ValueError("expected a header and a row for each face, found no row")
         columns = {SYNONYMS.get(name, name): name for name in rows[0]}
         named = next((name for name in NAMES if name in columns), None)
         if named is None:
@@ -96,14 +99,13 @@ def read_votes(path: Path) -> dict[str, Floats]:
         if named == "Image name" and "Usage" in columns:
             table |= {f"{row['Usage']}_{i}": _counts(row, columns) for i, row in enumerate(rows)}
         return table
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(f"expected a table of votes such as FER+'s, cannot read {path}: {error}") from error
 
 
 def _counts(row: dict[str, str], columns: dict[str, str]) -> Floats:
-    counts = np.array(
-        [float(row[columns[choice]]) if choice in columns else 0.0 for choice in CHOICES], dtype=np.float32
-    )
+    fields = [row[columns[choice]] if choice in columns else "0" for choice in CHOICES]
+    counts = np.array([float(field or "nan") for field in fields], dtype=np.float32)  # None: the row is cut short
     if not np.isfinite(counts).all() or counts.min() < 0:
         raise ValueError(f"expected counts of 0 or more of each choice, found {counts.tolist()}")
     return counts

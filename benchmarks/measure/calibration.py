@@ -27,25 +27,34 @@ class PersonPictures:
     labels: npt.NDArray[np.int64]
     probabilities: Probabilities
 
-    def accuracy(self) -> float:
-        """Return the accuracy without correction."""
-        return float(is_correct(self.labels, self.probabilities).mean())
+    def accuracy(self, at_least: float = 0.0) -> float:
+        """Return the accuracy without correction; see is_correct for `at_least`."""
+        return self._mean(lambda reference: self.probabilities, at_least)
 
-    def calibrated_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET) -> float:
-        """Return the accuracy corrected by one neutral picture, which is left out: the mean over all such pictures."""
-        accuracies = []
-        for reference in np.flatnonzero(self.labels == NEUTRAL_INDEX):
-            profile = NeutralProfile.from_outputs(EMOTIONS, [self.probabilities[reference]])
-            others = np.arange(len(self.labels)) != reference
-            corrected = np.stack([profile.apply(row, strength, offset) for row in self.probabilities[others]])
-            accuracies.append(is_correct(self.labels[others], corrected).mean())
-        return float(np.mean(accuracies))
+    def calibrated_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET, at_least: float = 0.0) -> float:
+        """Return the accuracy corrected by one neutral picture."""
+        return self._mean(lambda reference: self._corrected([reference], strength, offset), at_least)
 
-    def averaged_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET) -> float:
+    def averaged_accuracy(self, strength: float = STRENGTH, offset: float = OFFSET, at_least: float = 0.0) -> float:
         """Return the accuracy corrected by the average of all the person's pictures."""
-        profile = NeutralProfile.from_outputs(EMOTIONS, list(self.probabilities))
-        corrected = np.stack([profile.apply(row, strength, offset) for row in self.probabilities])
-        return float(is_correct(self.labels, corrected).mean())
+        corrected = self._corrected(range(len(self.labels)), strength, offset)
+        return self._mean(lambda reference: corrected, at_least)
+
+    def _corrected(self, references: Sequence[int], strength: float, offset: float) -> Probabilities:
+        """Return the probabilities [n, 7], corrected by these pictures."""
+        profile = NeutralProfile.from_outputs(EMOTIONS, list(self.probabilities[list(references)]))
+        return np.stack([profile.apply(row, strength, offset) for row in self.probabilities])
+
+    def _mean(self, outputs: Callable[[int], Probabilities], at_least: float) -> float:
+        """Return the accuracy of all pictures but a neutral one: the mean over all neutral pictures.
+
+        `outputs` returns the probabilities [n, 7] for a neutral picture. What is compared is thus of the same pictures.
+        """
+        accuracies = []
+        for reference in np.flatnonzero(self.labels == NEUTRAL_INDEX).tolist():
+            correct = is_correct(self.labels, outputs(reference), at_least)
+            accuracies.append(np.delete(correct, reference).mean())
+        return float(np.mean(accuracies))
 
 
 def by_person(pictures: Sequence[LabelledPicture], probabilities: Probabilities) -> list[PersonPictures]:

@@ -1,4 +1,4 @@
-"""Open the face detectors that work on this machine."""
+"""Open the face detectors that work on this machine, and detect faces in pictures of any size."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 
 from edge import detector as registry  # by module: the table may get rows at run time
 from edge.detectors.base import Detector
-from edge.errors import MissingExtra, ModelError, UsageError
+from edge.errors import MissingExtra, ModelError, SourceError, UsageError
+from edge.opencv import translate_errors
 from edge.quiet import quiet
+from edge.untrusted import printable
+from edge.values import Face, Image
 
 
 def open_detectors(model: Path | None = None, names: Sequence[str] = ()) -> list[Detector]:
@@ -42,6 +45,16 @@ def working_detectors(model: Path | None = None, names: Sequence[str] = ()) -> t
     if not detectors:
         raise ModelError(f"expected a detector that works here, found none ({'; '.join(problems)})")
     return detectors, problems
+
+
+def detect(detector: Detector, image: Image, path: Path, smallest: float | None = None) -> list[Face]:
+    """Return the faces of a picture, largest first; none, with a note on stderr, where OpenCV fails at its size."""
+    try:
+        with translate_errors(SourceError, f"no face is found: {path} with {detector.name}"):
+            return detector.detect(image, smallest)
+    except SourceError as error:
+        print(printable(str(error)), file=sys.stderr)
+        return []
 
 
 def _open_with(model: Path, names: Sequence[str]) -> dict[str, Detector]:

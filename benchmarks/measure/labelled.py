@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.measure.detectors import detect
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError
 from edge.label_names import SYNONYMS
 from edge.labels import EMOTIONS
 from edge.picture import read_picture
+from edge.untrusted import printable
 from edge.values import Face, Image, Probabilities
+from train.layouts.folders import is_picture
 from train.predict import by_class
 from train.progress import Advance, no_progress
 
@@ -38,15 +42,26 @@ def labelled_pictures(folder: Path, person: str = PERSON) -> list[LabelledPictur
     Raises DataError if there are none.
     """
     pictures = []
-    for class_folder in sorted(item for item in folder.glob("*") if item.is_dir()):
-        name = SYNONYMS.get(class_folder.name.lower(), class_folder.name.lower())
-        if name not in EMOTIONS:
-            continue
-        for path in sorted(item for item in class_folder.iterdir() if item.is_file() and not item.name.startswith(".")):
-            match = re.search(person, path.name)
-            pictures.append(LabelledPicture(path, EMOTIONS.index(name), match[1] if match else ""))
+    for path in only_pictures(folder, (item for item in folder.glob("*/*") if _emotion(item) in EMOTIONS)):
+        match = re.search(person, path.name)
+        pictures.append(LabelledPicture(path, EMOTIONS.index(_emotion(path)), (match[1] or "") if match else ""))
     if not pictures:
         raise DataError(f"expected folders {', '.join(EMOTIONS)} with pictures in {folder}, found none; check --data")
+    return pictures
+
+
+def _emotion(path: Path) -> str:
+    name = path.parent.name.lower()
+    return SYNONYMS.get(name, name)
+
+
+def only_pictures(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """Return the files below a folder that are pictures, sound or damaged, sorted; count the others on stderr."""
+    files = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
+    pictures = [file for file in files if is_picture(file)]
+    if others := sorted({*files} - {*pictures}):
+        example = others[0].relative_to(folder)
+        print(printable(f"left out of {folder}: {len(others)} that are no pictures, as {example}"), file=sys.stderr)
     return pictures
 
 
@@ -64,9 +79,10 @@ def detect_largest(
 def _largest(detector: Detector, path: Path) -> tuple[Image, Face] | None:
     try:
         image = read_picture(path)
-    except SourceError:
+    except SourceError as error:
+        print(printable(f"no face is found: {error}"), file=sys.stderr)
         return None
-    faces = detector.detect(image)
+    faces = detect(detector, image, path)
     return (image, faces[0]) if faces else None
 
 
@@ -80,6 +96,12 @@ def read_faces(classifier: Classifier, faces: Sequence[tuple[Image, Face] | None
     return rows
 
 
-def is_correct(labels: npt.NDArray[np.int64], probabilities: Probabilities) -> npt.NDArray[np.bool_]:
-    """Return whether each row names its label, bool [n]; a row of zeros (a missed face) does not."""
-    return (probabilities.argmax(axis=1) == labels) & (probabilities.max(axis=1) > 0)
+def is_correct(
+    labels: npt.NDArray[np.int64], probabilities: Probabilities, at_least: float = 0.0
+) -> npt.NDArray[np.bool_]:
+    """Return whether each row names its label, bool [n]; a row of zeros (a missed face) does not.
+
+    `at_least` is the probability that it takes: below edge.smoother.UNCERTAIN_BELOW, a face is shown as uncertain.
+    """
+    highest = probabilities.max(axis=1)
+    return (probabilities.argmax(axis=1) == labels) & (highest > 0) & (highest >= at_least)

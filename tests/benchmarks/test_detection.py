@@ -21,7 +21,9 @@ def test_faces_and_false_alarms_are_counted(tmp_path: Path, capsys: pytest.Captu
     cv2.imwrite(str(tmp_path / "nofaces" / "wall.png"), np.full((100, 100, 3), 90, np.uint8))
     arguments = ["--faces", str(tmp_path / "faces"), "--nofaces", str(tmp_path / "nofaces"), "--detector", "yunet"]
     assert detection.main([*arguments, "--smallest", "0.1"]) == 0
-    _, thorough, fast = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    _, thorough, fast = printed.out.splitlines()
+    assert "1 that are no pictures, as notes.txt" in printed.err
     assert "yunet" in thorough
     for row in (thorough, fast):
         assert "1 of 1" in row

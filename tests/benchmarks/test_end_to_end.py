@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from benchmarks import crops, end_to_end
+from benchmarks import crops, detection, end_to_end, soak
+from benchmarks.detection import measure
 from benchmarks.measure.calibration import PersonPictures, by_person, held_out_accuracy
-from benchmarks.measure.labelled import LabelledPicture, is_correct, labelled_pictures
+from benchmarks.measure.labelled import LabelledPicture, detect_largest, is_correct, labelled_pictures
+from edge.arguments import ArgumentParser
+from edge.detectors.haar import Haar
 from edge.labels import EMOTIONS
+from edge.neutral import NeutralProfile
 from edge.opencv import cv2
+from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.demo import PHOTOGRAPH
+from edge.values import Face, Image
 
 NEUTRAL, SAD, HAPPY = (EMOTIONS.index(emotion) for emotion in ("neutral", "sad", "happy"))
 
@@ -27,6 +35,7 @@ def pictures(tmp_path: Path) -> Path:
         (folder / emotion).mkdir(parents=True)
     shutil.copy(PHOTOGRAPH, folder / "Happiness")
     cv2.imwrite(str(folder / "sad" / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
+    (folder / "sad" / "notes.txt").write_text("no picture")
     return folder
 
 
@@ -35,7 +44,22 @@ def test_a_missed_face_counts_as_wrong(pictures: Path, tmp_path: Path, capsys: p
     assert end_to_end.main(["--data", str(pictures), "--detector", "yunet", "--out", str(out)]) == 0
     (row,) = json.loads(out.read_text())
     assert (row["pictures"], row["found"], row["accuracy"], row["mean_recall"]) == (2, 1, 0.5, 0.5)
-    assert "1 of 2" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "1 of 2" in printed.out
+    assert f"left out of {pictures}: 1 that are no pictures, as sad/notes.txt" in printed.err
+
+
+def test_a_picture_that_opencv_fails_on_counts_as_missed(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Failing(Haar):
+        def detect(self, image: Image, smallest: float | None = None) -> list[Face]:
+            raise cv2.error("too long")
+
+    (pictures / "sad" / "wall.png").write_bytes(b"damaged")
+    assert detect_largest(Failing(), labelled_pictures(pictures)) == [None, None]
+    assert measure(Failing(), {PHOTOGRAPH: np.zeros((9, 9, 3), np.uint8)}, 0.1, lambda: None)[0] == [0]
+    lines = capsys.readouterr().err.splitlines()[1:]
+    assert [line.count("no face is found: ") for line in lines] == [1, 1, 1]
+    assert [name in line for name, line in zip((PHOTOGRAPH.name, "wall.png", PHOTOGRAPH.name), lines, strict=True)]
 
 
 def test_a_folder_without_classes_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +120,9 @@ def test_file_names_say_who_a_person_is(tmp_path: Path) -> None:
     (tmp_path / "neutral" / ".DS_Store").touch()  # no picture either
     (tmp_path / "neutral" / "KA.NE1.26.tiff").touch()
     assert [picture.person for picture in labelled_pictures(tmp_path)] == ["KA"]
+    (tmp_path / "neutral" / "stranger.tiff").touch()
+    people = [picture.person for picture in labelled_pictures(tmp_path, r"^(?:([A-Z]{2})\.NE)?")]
+    assert people == ["KA", ""], "a group that did not match names nobody"
 
 
 def test_calibration_helps_people_who_look_sad_at_rest() -> None:
@@ -119,4 +146,30 @@ def test_the_picture_that_calibrates_is_left_out() -> None:
     labels = np.array([NEUTRAL, HAPPY])
     probabilities = np.full((2, 7), 0.05, np.float32)
     probabilities[0, SAD] = probabilities[1, HAPPY] = 0.7
-    assert PersonPictures("AA", labels, probabilities).calibrated_accuracy() == 1.0
+    person = PersonPictures("AA", labels, probabilities)
+    assert person.calibrated_accuracy() == person.accuracy() == 1.0, "both of the other picture"
+    assert person.averaged_accuracy() in (0.0, 1.0), "this too"
+
+
+def test_a_face_that_is_right_but_uncertain_is_not_shown() -> None:
+    labels = np.array([NEUTRAL, HAPPY, SAD] * 2)
+    probabilities = np.full((6, 7), 0.1, np.float32)
+    probabilities[np.arange(6), labels] = (0.7, 0.5, 0.3) * 2
+    pictures = [LabelledPicture(Path("x"), int(label), person) for label, person in zip(labels, "AAABBB", strict=True)]
+    row = end_to_end.make_row("data", "yunet", "model", pictures, probabilities)
+    assert (row.accuracy, row.people_accuracy, row.calibrated) == (1, 1, 1)
+    assert row.shown == pytest.approx(2 / 3)
+    assert row.people_shown == pytest.approx(1 / 2), "one of the two that did not calibrate"
+    cells = dict(zip(end_to_end.table([row]).head, end_to_end.table([row]).rows[0], strict=True))
+    assert cells["their accuracy / shown"] == "100.0% / 50.0%"
+    corrected = NeutralProfile.from_outputs(EMOTIONS, [probabilities[0]]).apply(probabilities[2])
+    assert row.calibrated_shown == (1.0 if corrected.max() >= UNCERTAIN_BELOW else 0.5)
+
+
+@pytest.mark.parametrize("module", [end_to_end, crops, detection, soak])
+def test_every_option_is_explained(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsers: list[ArgumentParser] = []
+    monkeypatch.setattr(ArgumentParser, "parse_args", lambda self, *_: parsers.append(self) or sys.exit(0))
+    with pytest.raises(SystemExit):
+        module.parse_args([])
+    assert [action.dest for action in parsers[0]._actions if not action.help] == []

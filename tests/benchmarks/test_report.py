@@ -115,14 +115,15 @@ def test_a_report_is_never_overwritten(
     assert (rendered / "copy" / "tables" / "models.csv").is_file()
     assert (rendered / "results.json").read_bytes() == before
     with pytest.raises(SystemExit, match="2"):
-        main(["--from", str(rendered), "--rounds", "9"])
-    assert "leave out --rounds" in capsys.readouterr().err
+        main(["--from", str(rendered), "--rounds", "9", "--passes", "10"])  # 10 is the default
+    assert "leave out --rounds, --passes" in capsys.readouterr().err
 
 
 def test_options_of_a_quick_run_and_of_none() -> None:
     quick = parse_args("", ["--quick", "--passes", "7"])
     assert (quick.resolutions, quick.passes, quick.quick) == ([(640, 480)], 7, True)
     assert parse_args("", []).out.parent.name == "reports"
+    assert parse_args("", ["--quick", "--passes", "10"]).passes == 10, "the default, but it is given"
 
 
 def test_the_terminal_warns_as_the_report_does(

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+import train.__main__
+from edge.backend import SHIPPED
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.opencv import cv2
 from tests.conftest import drawn_face
+from train import evaluate, explore
 from train.data import evaluation_faces, evaluation_split, load, seen_in, split_of, train_val_split
 from train.layouts.numbers import CSV_LABELS
 
@@ -194,6 +198,35 @@ def test_images_that_cannot_be_decoded_are_listed(
         load(tmp_path / "data", strict=True)
 
 
-def test_a_missing_split_is_reported_with_those_that_exist(drawn_data: Path) -> None:
+def test_a_missing_split_is_reported_with_those_that_exist(drawn_data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"split 'private' in .*, found train, public"):
-        split_of(load(drawn_data), "private", drawn_data)
+        split_of(load(drawn_data, ("train", "private")), "private", drawn_data)
+    table = write_csv(tmp_path / "fer2013.csv")
+    with pytest.raises(DataError, match=r"found train, public, private"):
+        split_of(load(table, ("train",)), "test", table)
+
+
+@pytest.mark.parametrize("module", [train.__main__, explore, evaluate])
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("--ignore foo,sad", "expected --ignore with classes of DATA, found foo; its classes are angry, disgust"),
+        ("--labels a,b", "expected numbers for --labels to name in DATA, found none; leave out --labels"),
+    ],
+)
+def test_classes_that_a_data_set_lacks_are_refused(
+    module: ModuleType, options: str, error: str, drawn_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ["--model", str(SHIPPED)] if module is evaluate else []
+    assert module.main(["--data", str(drawn_data), *options.split(), *model, "--out", str(tmp_path / "out")]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert error.replace("DATA", str(drawn_data)) in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_those_of_a_recipe_may_be_used_on_another_data_set(drawn_data: Path, tmp_path: Path) -> None:
+    faces = load(drawn_data, ("public",), labels=("a", "b"), ignore=("contempt",))
+    assert faces["public"].classes == EMOTIONS
+    table = write_csv(tmp_path / "fer2013.csv")
+    labels = tuple("abcdefg")
+    assert load(table, ("train",), labels=labels, ignore=("a",), checked=True)["train"].classes == labels[1:]

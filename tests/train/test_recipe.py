@@ -6,11 +6,13 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge.errors import ModelError, OutputError, UsageError
+from edge.errors import DataError, ModelError, OutputError, UsageError
+from train.data import FaceSet
 from train.options import Options, parse_args
-from train.plan import planned_runs
+from train.plan import check_files, completed, planned_runs
 from train.recipe import Recipe, describe_training, read_recipe, recipe_of
 
 RECIPE = Recipe(data="faces", soft_labels="votes.csv", seed=4)
@@ -79,8 +81,8 @@ def test_a_run_per_seed(tmp_path: Path) -> None:
         "run-seed0": (0, 0.2),
         "run-seed7": (7, 0.2),
     }
-    with pytest.raises(UsageError, match="--learning-rate would change it"):
-        planned_runs(replace(options, resume=True, changed=("learning_rate",)), chief=True)
+    with pytest.raises(UsageError, match="--epochs would change it"):
+        planned_runs(parse_args(None, f"--resume --epochs 18 --out {out}".split()), chief=True)
     with pytest.raises(ModelError, match=r"recipe\.json"):
         planned_runs(Options(RECIPE, out, resume=True), chief=True)
     write(out / "fold-1" / "recipe.json", validation="folds")
@@ -95,11 +97,38 @@ def test_arguments_become_a_recipe(tmp_path: Path) -> None:
     assert options.recipe.learns_votes
     assert options.recipe.validation == "auto"
     assert options.seeds == (1, 0)
-    assert {"learning_rate", "mix", "teachers"} <= set(options.changed)
-    assert "size" not in options.changed, "96 is the default"
+    assert {"learning_rate", "mix", "teachers", "size"} <= set(options.given), "96 is the default, but it is given"
+    assert "batch_size" not in options.given
 
 
-@pytest.mark.parametrize("arguments", ["--seeds 1 2 --seed 3", "--votes posterior", "--head-epochs 30"])
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [("", (80, 18, 8)), ("--size 96 --batch-size 64 --head-epochs 1", (96, 1, 64)), ("--epochs 18", (80, 1, 8))],
+)
+def test_an_option_is_obeyed_also_with_its_default_value(
+    arguments: str, expected: tuple[int, ...], tmp_path: Path
+) -> None:
+    """Start from a model of 80 pixels, with few faces: they decide what is not given."""
+    write(tmp_path / "m.recipe.json", size=80)
+    options = parse_args(None, ["--weights", str(tmp_path / "m.keras"), *arguments.split()])
+    faces = FaceSet(np.zeros((14, 48, 48), np.uint8), np.arange(14) % 7, tuple(map(str, range(14))), "train")
+    recipe = completed(options.recipe, {"train": faces}, options.given, workers=1)
+    assert (recipe.size, recipe.head_epochs, recipe.batch_size) == expected
+
+
+@pytest.mark.parametrize("name", ["me.jpg", "me.h5", "me.keras"])
+@pytest.mark.parametrize("option", ["weights", "teachers", "soft_labels"])
+def test_files_of_another_kind_are_refused_before_the_work(option: str, name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"\xff\xd8\xff no model")
+    with pytest.raises((ModelError, DataError), match=name):
+        check_files(replace(Recipe(data=""), **{option: (str(file),) if option == "teachers" else str(file)}))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--seeds 1 2 --seed 3", "--seeds 1 2 --seed 0", "--votes posterior", "--votes labels", "--head-epochs 30"],
+)
 def test_contradictions_are_refused(arguments: str) -> None:
     with pytest.raises(SystemExit):
         parse_args(None, arguments.split())

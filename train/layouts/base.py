@@ -39,13 +39,26 @@ class PassedOver:
 
 
 @dataclass(frozen=True)
+class Ignored(PassedOver):
+    """Name a face of a class that is to be left out; the reason is the class."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Name a split that is not asked for and has a face."""
+
+    split: str
+
+
+@dataclass(frozen=True)
 class Note:
-    """Say how the data set is understood, as which emotion a number stands for."""
+    """Say how the data set is understood, as which emotion a number stands for, and whether --labels told it."""
 
     text: str
+    by_labels: bool = False
 
 
-Item: TypeAlias = Row | Damaged | PassedOver | Note
+Item: TypeAlias = Row | Damaged | PassedOver | Unread | Note
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from edge.picture import decode_picture, read_bytes
 from edge.picture_header import HEAD, picture_format
 from edge.preprocess import to_face
 from edge.sources.pictures import PICTURE_SUFFIXES
-from train.layouts.base import FACE_SIZE, USAGE, Damaged, Item, Note, PassedOver, Request, Row
+from train.layouts.base import FACE_SIZE, USAGE, Damaged, Ignored, Item, Note, PassedOver, Request, Row, Unread
 from train.layouts.file_names import coded_label, frame_labels
 from train.layouts.names import split_name
-from train.layouts.numbers import name_numbers
+from train.layouts.numbers import BY_COUNTS, name_numbers, numbers_note
 
 SUFFIXES = PICTURE_SUFFIXES | {".gif"}
 HIGHEST_NUMBER = 99  # of a numbered class folder; a higher one is a year or an id
@@ -135,8 +135,7 @@ def labelled_folder(root: Path, files: Iterable[str], request: Request) -> Label
 
 def read_pictures(found: LabelledFolder, request: Request) -> Iterator[Item]:
     """Yield the faces of these pictures, and what is passed over."""
-    for text in _own_classes(found, request):
-        yield Note(text)
+    yield from _notes(found, request)
     for path in found.others:
         yield PassedOver(str(found.root / path), "no picture")
     pictures = map(Picture, found.pictures)
@@ -150,9 +149,11 @@ def read_pictures(found: LabelledFolder, request: Request) -> Iterator[Item]:
         elif has_splits and not picture.folder_split:
             yield PassedOver(str(file), "outside of the folders of the splits")
         elif label in request.ignore:
-            yield PassedOver(str(file), f"{label} (--ignore)")
+            yield Ignored(str(file), label)
         elif picture.split in request.splits:
             yield read_face(file, label, picture.split)
+        else:
+            yield Unread(picture.split)
 
 
 def read_face(file: Path, label: str, split: str) -> Row | Damaged:
@@ -221,23 +222,24 @@ def _deepest(folders: Folder, values: Mapping[Folder, T]) -> T | None:
     return next(found, None)
 
 
-def _own_classes(found: LabelledFolder, request: Request) -> Iterator[str]:
+def _notes(found: LabelledFolder, request: Request) -> Iterator[Note]:
     """Yield what a reader of the data set should know: numbers, misspelled names, and classes that are no emotion."""
     labels = {(picture.folders, found.label(picture)) for picture in map(Picture, found.pictures)}
-    numbers = {number: label for folders, label in labels if (number := _deepest(folders, found.numbers)) is not None}
+    numbers = {
+        number: label for folders, label in labels if label and (number := _deepest(folders, found.numbers)) is not None
+    }
     if numbers:
-        listed = ", ".join(f"{number} {name}" for number, name in sorted(numbers.items()))
-        yield f"numbers of {found.root}: {listed} ({'--labels' if request.labels else 'by the counts of FER-2013'})"
+        yield numbers_note(str(found.root), numbers, request.labels, BY_COUNTS)
     names = {name for folders, _ in labels for name in folders}
     for name in sorted(names):
         if guessed := misspelled(plain_name(name)):
-            yield f"the folder {name} is read as {guessed}"
+            yield Note(f"the folder {name} is read as {guessed}")
     meanings: dict[str, set[str]] = {}
     for name in map(plain_name, names):
         meanings.setdefault(known_label(name) or "", set()).add(name)
     for meaning, several in sorted(meanings.items()):
         if meaning and len(several) > 1:
-            yield f"the folders {', '.join(sorted(several))} are all read as {meaning}"
+            yield Note(f"the folders {', '.join(sorted(several))} are all read as {meaning}")
     classes = {label for _, label in labels if label}
     if (others := classes - {*EMOTIONS, *request.ignore}) and classes & set(EMOTIONS):
-        yield f"classes beside the seven emotions: {', '.join(sorted(others))} (--ignore leaves them out)"
+        yield Note(f"classes beside the seven emotions: {', '.join(sorted(others))} (--ignore leaves them out)")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from edge.errors import DataError
+from train.layouts.base import Note
 
 CSV_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # fer2013.csv's own order
 # Faces of each emotion in fer2013.csv, in this order (Goodfellow et al. 2013).
@@ -16,6 +17,7 @@ _FER2013: dict[str, tuple[int, ...]] = {
 }
 _FER2013["test"] = tuple(map(sum, zip(_FER2013["public"], _FER2013["private"], strict=True)))
 _FER2013["all"] = tuple(map(sum, zip(_FER2013["train"], _FER2013["test"], strict=True)))
+BY_COUNTS = "by the counts of FER-2013"
 TOLERANCE = 0.01  # of an emotion's count; angry and fear, the two most alike, are 2.5% apart in Training
 
 ORDERS = (  # for the message; docs/training.md has the same table
@@ -23,6 +25,12 @@ ORDERS = (  # for the message; docs/training.md has the same table
     "surprise; RAF-DB from 1: surprise,fear,disgust,happy,sad,angry,neutral; AffectNet: neutral,happy,sad,surprise,"
     "fear,disgust,angry,contempt"
 )
+
+
+def numbers_note(where: str, names: Mapping[int, str], labels: Sequence[str], otherwise: str) -> Note:
+    """Return the note on which class each number stands for; without `labels`, `otherwise` tells it."""
+    listed = ", ".join(f"{number} {name}" for number, name in sorted(names.items()))
+    return Note(f"numbers of {where}: {listed} ({'--labels' if labels else otherwise})", by_labels=bool(labels))
 
 
 def name_numbers(counts: Mapping[str, Counter[int]], labels: Sequence[str], where: str) -> dict[int, str]:

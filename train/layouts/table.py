@@ -18,9 +18,9 @@ import numpy as np
 
 from edge.errors import DataError
 from edge.label_names import known_label, label
-from train.layouts.base import FACE_SIZE, USAGE, Damaged, Item, Note, PassedOver, Request, Row
+from train.layouts.base import FACE_SIZE, USAGE, Damaged, Ignored, Item, Request, Row, Unread
 from train.layouts.names import split_name
-from train.layouts.numbers import CSV_LABELS, name_numbers
+from train.layouts.numbers import BY_COUNTS, CSV_LABELS, name_numbers, numbers_note
 
 LABEL_COLUMNS = ("emotion", "emotions", "label", "labels", "class", "expression", "target")
 PIXEL_COLUMNS = ("pixels", "pixel", "image", "images", "data")
@@ -56,32 +56,30 @@ def read_table(file: Path, request: Request) -> Iterator[Item]:
     columns = _columns(file)
     if columns is None:
         raise DataError(f"expected a table with the columns emotion and pixels in {file}, found {_found(file)}")
-    names, source = _names(file, columns, request)
-    if source:
-        yield Note(f"numbers of {file}: {', '.join(f'{n} {name}' for n, name in sorted(names.items()))} ({source})")
+    names = _names(file, columns, request)
+    if names:
+        source = "the order of fer2013.csv" if columns.is_fer2013 else BY_COUNTS
+        yield numbers_note(str(file), names, request.labels, source)
     for number, (line, fields) in enumerate(_rows(file, columns)):
         location = f"{file}, line {line}"
         item = Damaged(location, fields) if isinstance(fields, str) else _parse(fields, columns, names, file, number)
         if isinstance(item, Damaged):
             yield Damaged(location, item.reason)
         elif item.label in request.ignore:
-            yield PassedOver(location, f"{item.label} (--ignore)")
-        elif item.split in request.splits:
-            yield item
+            yield Ignored(location, item.label)
+        else:
+            yield item if item.split in request.splits else Unread(item.split)
 
 
-def _names(file: Path, columns: Columns, request: Request) -> tuple[dict[int, str], str]:
-    """Return number -> class, and what tells it; nothing for a table that has names."""
+def _names(file: Path, columns: Columns, request: Request) -> dict[int, str]:
+    """Return number -> class; nothing for a table that has names."""
     if columns.is_fer2013 and not request.labels:
-        return dict(enumerate(CSV_LABELS)), "the order of fer2013.csv"
+        return dict(enumerate(CSV_LABELS))
     counts: dict[str, Counter[int]] = {}
     for _, fields in _rows(file, columns):
         if not isinstance(fields, str) and (text := fields[columns.label].strip()).isdecimal() and len(text) < 3:
             counts.setdefault(_split(fields, columns, file) or "", Counter())[int(text)] += 1
-    if not counts:
-        return {}, ""
-    names = name_numbers(counts, request.labels, str(file))
-    return names, "--labels" if request.labels else "by the counts of FER-2013"
+    return name_numbers(counts, request.labels, str(file)) if counts else {}
 
 
 def _parse(fields: list[str], columns: Columns, names: dict[int, str], file: Path, number: int) -> Row | Damaged:
