@@ -47,11 +47,12 @@ class ClassifierPool:
     """Classify the faces of a frame on several cores: each worker has a classifier, and so an interpreter, of its own.
 
     Runtimes release Python's lock while they compute. The answers and their order are those of a single classifier,
-    which reads everything while there is one face or one worker.
+    which reads everything, with all its threads, while there is one face or one worker.
     """
 
     def __init__(self, classifier: Classifier, workers: int) -> None:
-        self._classifiers = [classifier]
+        self._alone = classifier
+        self._classifiers = [classifier] if classifier.backend.threads == 1 else []  # of one thread each
         self._workers = workers
         self._executor: ThreadPoolExecutor | None = None  # started for the first frame with several faces
 
@@ -59,7 +60,7 @@ class ClassifierPool:
         """Return `classify(classifier, face)` for each face."""
         count = min(self._workers, len(faces))
         if count < 2:
-            return [classify(self._classifiers[0], face) for face in faces]
+            return [classify(self._alone, face) for face in faces]
         self._open(count)
         assert self._executor is not None
 
@@ -67,7 +68,12 @@ class ClassifierPool:
             return [classify(self._classifiers[worker], face) for face in faces[worker::count]]
 
         others = [self._executor.submit(read_share, worker) for worker in range(1, count)]
-        shares = [read_share(0), *(other.result() for other in others)]  # this thread works too
+        try:
+            own = read_share(0)  # this thread works too
+        finally:
+            for other in others:
+                other.exception()  # wait: the next frame needs its classifier
+        shares = [own, *(other.result() for other in others)]
         return [shares[i % count][i // count] for i in range(len(faces))]
 
     def _open(self, count: int) -> None:
@@ -75,4 +81,4 @@ class ClassifierPool:
 
         self._executor = self._executor or ThreadPoolExecutor(self._workers - 1, thread_name_prefix="classifier")
         while len(self._classifiers) < count:
-            self._classifiers.append(Classifier(self._classifiers[0].backend.another()))
+            self._classifiers.append(Classifier(self._alone.backend.another()))

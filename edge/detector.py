@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from pathlib import Path
 
 from edge.detectors.base import Detector
 from edge.errors import MissingExtra, ModelError, UsageError
+from edge.host import cores
 from edge.opencv import cv2, load_opencv
 
 DETECTORS = {
@@ -54,4 +54,4 @@ def set_cores(detector: Detector, threads: int | None = None) -> None:
     More threads than help cost time: on two cores, small operations take longer with two. The classifier never runs at
     the same time as the detector, so its core is free.
     """
-    cv2.setNumThreads(threads or min(detector.cores, os.cpu_count() or 1))
+    cv2.setNumThreads(threads or min(detector.cores, cores()))

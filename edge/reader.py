@@ -51,7 +51,7 @@ class EmotionReader:
     ) -> None:
         classifier = Classifier(open_backend(Path(model), threads))
         face_detector = open_detector(detector, Path(detector_model) if detector_model else None)
-        self._pipeline = Pipeline(face_detector, classifier, Meter())
+        self._pipeline = Pipeline(face_detector, classifier, Meter(), workers=threads)
         self._next_index = 0
 
     def close(self) -> None:

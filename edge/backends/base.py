@@ -17,6 +17,7 @@ class Backend(Protocol):
 
     name: str
     card: ModelCard
+    threads: int
     invoke: Callable[..., Any]  # the library's call; the benchmarks time it alone
 
     def __init__(self, model: ModelFile, threads: int) -> None: ...

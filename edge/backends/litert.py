@@ -93,6 +93,7 @@ class LiteRT:
 
     def __init__(self, model: ModelFile, threads: int) -> None:
         self.card = model.card
+        self.threads = threads
         self._model = model
         self.name, self._interpreter = open_interpreter(model.graph, model.path, threads)
         self.invoke = self._interpreter.invoke

@@ -52,6 +52,8 @@ class OnnxRuntime:
     def __init__(self, model: ModelFile, threads: int) -> None:
         self._session = _session(model.graph, model.path, threads)
         self.card = model.card
+        self.threads = threads
+        self._model = model
         check_signature(model.card, _signature(self._session, model.card.precision), str(model.path))
         self._tensors = Tensors(model.card)
         self._input_name = self._session.get_inputs()[0].name
@@ -62,7 +64,7 @@ class OnnxRuntime:
         return _signature(_session(graph, path, 1), _precision(graph))
 
     def another(self) -> OnnxRuntime:
-        return self  # threads may share a session
+        return self if self.threads == 1 else OnnxRuntime(self._model, threads=1)  # threads may share a session
 
     def run(self, pixels: Image) -> Probabilities:
         """Return float32 [labels] for uint8 [size, size, 3] RGB."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,33 @@ def test_cores_change_no_answer() -> None:
     one, three = (ClassifierPool(Classifier(open_backend(SHIPPED)), workers).map(classify, faces) for workers in (1, 3))
     np.testing.assert_array_equal(one, three)
     assert len({row.tobytes() for row in one}) == len(faces)
+
+
+def test_several_faces_have_interpreters_of_one_thread_each() -> None:
+    """Two cores have two threads: the interpreter that a single face has, of two threads, is not one of them."""
+    classifier = Classifier(open_backend(SHIPPED, threads=2))
+    pool = ClassifierPool(classifier, workers=2)
+    asked: list[Classifier] = []
+    for count in (2, 1):
+        pool.map(lambda used, _: asked.append(used) or np.zeros(7), [Face(Box(i, 0, 9, 9)) for i in range(count)])
+    assert [used.backend.threads for used in asked] == [1, 1, 2]
+    assert asked[-1] is classifier
+
+
+def test_a_frame_that_fails_leaves_no_thread_at_work() -> None:
+    finished = threading.Event()
+
+    def classify(classifier: Classifier, face: Face) -> Probabilities:
+        if face.box.x == 0:
+            raise ValueError("this thread")
+        time.sleep(0.2)
+        finished.set()
+        return np.zeros(7, np.float32)
+
+    pool = ClassifierPool(Classifier(open_backend(SHIPPED)), workers=2)
+    with pytest.raises(ValueError, match="this thread"):
+        pool.map(classify, [Face(Box(i, 0, 9, 9)) for i in range(2)])
+    assert finished.is_set()
 
 
 def test_a_face_that_fails_on_another_core_is_an_error() -> None:
