@@ -237,17 +237,18 @@ def compile_model(model: keras.Model, recipe: Recipe, optimizer: keras.optimizer
 
 
 def _learning_rate(recipe: Recipe, steps: int, epochs: int, frozen: bool) -> Any:
-    """Return the schedule of a phase: cosine with one epoch of warm-up, else the highest learning rate.
+    """Return the schedule of a phase: cosine after a warm-up, else the highest learning rate.
 
     The head is trained at the highest one; RunFolder lowers it on plateaus.
     """
     if frozen or recipe.schedule != "cosine":
         return recipe.learning_rate
+    warmup_steps = max(1, round(recipe.warmup * steps))
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.learning_rate,
-        warmup_steps=steps,
-        decay_steps=max(1, steps * (epochs - 1)),
+        warmup_steps=warmup_steps,
+        decay_steps=max(1, steps * epochs - warmup_steps),
         alpha=recipe.final_learning_rate / recipe.learning_rate,
     )
 

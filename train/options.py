@@ -139,6 +139,13 @@ def _add_schedule(group: argparse._ArgumentGroup) -> None:
         help="cosine decay, or halving after three epochs without improvement",
     )
     group.add_argument(
+        "--warmup",
+        type=positive,
+        default=Recipe.warmup,
+        metavar="EPOCHS",
+        help="epochs, or a share of one, in which the learning rate of the cosine schedule rises to the highest",
+    )
+    group.add_argument(
         "--patience",
         type=whole(0),
         default=Recipe.patience,

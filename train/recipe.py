@@ -60,6 +60,7 @@ class Recipe:
     balance: str = "none"
     balance_power: float = 0.5
     schedule: str = "cosine"
+    warmup: float = 1.0
     patience: int = 0
     ema: float = 0.0
     soft_labels: str = ""

@@ -180,6 +180,16 @@ def test_plateaus_and_patience_follow_from_the_history(
     assert not should_stop_early(history(*accuracies), Recipe(data=""))
 
 
+@pytest.mark.parametrize(("warmup", "highest"), [(1.0, 100), (0.05, 5), (0.001, 1)])
+def test_the_learning_rate_rises_for_the_warm_up_and_falls_to_the_end(warmup: float, highest: int) -> None:
+    recipe = Recipe(data="", warmup=warmup, learning_rate=1e-3, final_learning_rate=1e-5)
+    rates = [float(fit._learning_rate(recipe, steps=100, epochs=3, frozen=False)(step)) for step in range(301)]
+    assert int(np.argmax(rates)) == highest
+    assert rates[highest] == pytest.approx(1e-3)
+    assert rates[0] == 0
+    assert rates[300] == pytest.approx(1e-5)
+
+
 @pytest.mark.slow
 def test_patience_stops_a_run(drawn_data: Path, tmp_path: Path) -> None:
     """Train at a learning rate of almost 0, at which no epoch improves."""
