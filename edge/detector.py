@@ -32,7 +32,7 @@ def open_detector(name: str = "auto", model: Path | None = None) -> Detector:
     if name != "auto":
         return _open(name, model)
     if model is not None:
-        return _open(DETECTOR_BY_SUFFIX.get(model.suffix, DEFAULT), model)
+        return _open(DETECTOR_BY_SUFFIX.get(model.suffix.lower(), DEFAULT), model)
     try:
         return _open(DEFAULT, None)
     except (MissingExtra, ModelError) as error:
