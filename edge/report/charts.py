@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from edge.report.session import Person, Session
+from edge.report.person import Person
+from edge.report.session import Session
 from edge.values import Floats
 
 WIDTH = 1000  # of the drawing, in its own units
@@ -14,20 +15,22 @@ AREA = 100  # height of the areas
 STRIP = 16  # height of the strip below
 GAP = 4
 MAX_COLUMNS = 400
+MIN_HEIGHT = 0.1  # of a column in which the face was there for a moment
 GREY = "#59616d"  # uncertain; neutral is a light grey
 
-LOST_PATTERN = (  # stripes where the camera was lost
+LOST_PATTERN = (  # stripes where the camera was lost; once a page
+    '<svg style="position:absolute;width:0;height:0">'
     '<pattern id="lost" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-    '<path d="M0 0V8" stroke="currentColor" stroke-opacity=".6" stroke-width="5"/></pattern>'
+    '<path d="M0 0V8" stroke="currentColor" stroke-opacity=".6" stroke-width="5"/></pattern></svg>'
 )
 
 
 def timeline(session: Session, person: Person, colours: Sequence[str]) -> str:
     """Return an SVG element of the person's timeline; where nobody was seen, it is empty."""
     shown, probabilities, columns_s = columns(session, person)
-    seen = shown.sum(axis=1)
-    scale = WIDTH / len(seen)
-    shapes = [*_areas(probabilities, seen, scale, colours), *_strip(shown, scale, [*colours, GREY])]
+    scale = WIDTH * columns_s / max(session.duration_s, columns_s / 10)  # the last column may end before its time
+    heights = _heights(shown.sum(axis=1), columns_s, session.duration_s)
+    shapes = [*_areas(probabilities, heights, scale, colours), *_strip(shown, heights, scale, [*colours, GREY])]
     for start, stop in session.losses:
         x, width = start / columns_s * scale, max((stop - start) / columns_s * scale, 1.5)
         shapes.append(
@@ -36,7 +39,7 @@ def timeline(session: Session, person: Person, colours: Sequence[str]) -> str:
         )
     return (
         f'<svg viewBox="0 0 {WIDTH} {AREA + GAP + STRIP}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Timeline of {person.name}">{LOST_PATTERN}{"".join(shapes)}</svg>'
+        f'aria-label="Timeline of {person.name}">{"".join(shapes)}</svg>'
     )
 
 
@@ -46,17 +49,24 @@ def columns(session: Session, person: Person) -> tuple[Floats, Floats, float]:
     step = -(-used // MAX_COLUMNS)
     edges = np.arange(0, used, step)
     shown, probabilities = (
-        np.add.reduceat(table.seconds[:used], edges, axis=0) for table in (person.shown, person.probabilities)
+        np.add.reduceat(table.first(used), edges, axis=0) for table in (person.shown, person.probabilities)
     )
     return shown, probabilities, step * session.bin_s
 
 
-def _areas(probabilities: Floats, seen: Floats, scale: float, colours: Sequence[str]) -> Iterator[str]:
+def _heights(seen: Floats, columns_s: float, duration_s: float) -> Floats:
+    """Return the share of each column's time in which the face was there, [n]; at least MIN_HEIGHT for a moment."""
+    starts = np.arange(len(seen)) * columns_s
+    shares = seen / np.clip(duration_s - starts, 1e-9, columns_s)
+    return np.where(seen > 0, np.clip(shares, MIN_HEIGHT, 1), 0)
+
+
+def _areas(probabilities: Floats, heights: Floats, scale: float, colours: Sequence[str]) -> Iterator[str]:
     """Yield one polygon for each emotion and stretch of time in which the face was there."""
-    shares = probabilities / np.maximum(seen, 1e-9)[:, None]
-    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)  # probabilities were rounded
+    shares = probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-9)
+    shares *= heights[:, None]
     tops = AREA * (1 - np.hstack([np.zeros((len(shares), 1)), np.cumsum(shares, axis=1)]))
-    for start, stop in _stretches(seen > 0):
+    for start, stop in _stretches(heights > 0):
         xs = np.repeat(np.arange(start, stop + 1), 2)[1:-1] * scale  # steps: a column is as wide as its time
         for label, colour in enumerate(colours):
             if shares[start:stop, label].max() < 0.005:
@@ -66,14 +76,15 @@ def _areas(probabilities: Floats, seen: Floats, scale: float, colours: Sequence[
             yield f'<polygon fill="{colour}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
 
 
-def _strip(shown: Floats, scale: float, colours: Sequence[str]) -> Iterator[str]:
-    """Yield one rectangle for each stretch of time with the same emotion."""
-    main = np.where(shown.sum(axis=1) > 0, shown.argmax(axis=1), -1)
-    starts = np.flatnonzero(np.diff(main, prepend=-2))
-    for start, stop in zip(starts, [*starts[1:], len(main)], strict=True):
-        if main[start] >= 0:
-            place = f'x="{start * scale:.1f}" y="{AREA + GAP}" width="{(stop - start) * scale:.1f}" height="{STRIP}"'
-            yield f'<rect {place} fill="{colours[main[start]]}"/>'
+def _strip(shown: Floats, heights: Floats, scale: float, colours: Sequence[str]) -> Iterator[str]:
+    """Yield one rectangle for each stretch of time with the same emotion and height."""
+    rows = np.stack([shown.argmax(axis=1), np.ceil(STRIP * heights)], axis=1).astype(int)
+    starts = np.flatnonzero(np.diff(rows, axis=0, prepend=-1).any(axis=1))
+    for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
+        emotion, height = rows[start]
+        if height:
+            place = f'x="{start * scale:.1f}" y="{AREA + GAP + STRIP - height}" width="{(stop - start) * scale:.1f}"'
+            yield f'<rect {place} height="{height}" fill="{colours[emotion]}"/>'
 
 
 def _stretches(flags: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,8 @@ from edge.report.page import check_report, write_report
 from edge.report.pictures import add_pictures
 from edge.report.session import Sessions
 
+MIN_OVERLAPS = 3  # steps back in time after which events are not those of one camera
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
@@ -45,11 +47,18 @@ def report(args: argparse.Namespace) -> int:
     sessions = Sessions()
     for event in reader:
         sessions.add(event, tuple(event.faces[0].probabilities) if event.faces else ())
-    if args.video:
-        add_pictures(sessions, args.video)
+    disagreeing = add_pictures(sessions, args.video) if args.video else 0
     title = "standard input" if args.events == STANDARD_INPUT else Path(args.events).name
     write_report(args.out, title, sessions)
-    print(f"{reader.events} events in {len(sessions.all)} session(s): {args.out}")
+    print(f"{reader.events} events in {sessions.count} session(s): {args.out}")
+    if disagreeing:
+        print(f"{disagreeing} of the strongest moments differ from {args.video}: is it another video?", file=sys.stderr)
+    if sessions.overlaps >= MIN_OVERLAPS:
+        print(
+            f"times in {args.events} step back in mid-run {sessions.overlaps} times, so sums are wrong:"
+            " give each camera a file of its own",
+            file=sys.stderr,
+        )
     if reader.broken:
         print(f"skipped {reader.broken} line(s) of {args.events} that hold no event", file=sys.stderr)
     return 2 if reader.broken else 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from edge.errors import DataError
-from edge.report.session import Event, FaceEvent
+from edge.labels import UNCERTAIN
+from edge.report.person import Event, FaceEvent
 
 STANDARD_INPUT = "-"
 MAX_LINE = 1 << 22  # characters; a line of 50 faces has 20,000
+MAX_TIME_S = 1e10  # 300 years; also above the seconds since 1970
+MAX_PIXELS = 1_000_000
 
 
 class EventReader:
@@ -55,7 +57,9 @@ def parse(line: str) -> Event | None:
         time_s = float(values["time"])
         faces = [_face(face) for face in values["faces"]]
         error = values.get("trouble")
-        if not math.isfinite(time_s) or time_s < 0 or "file" in values:  # pictures have no time
+        if not 0 <= time_s < MAX_TIME_S or "file" in values:  # pictures have no time
+            return None
+        if len({tuple(face.probabilities) for face in faces}) > 1:  # one model has one list of labels
             return None
         return Event(int(values["frame"]), time_s, faces, None if error is None else str(error))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
@@ -64,7 +68,11 @@ def parse(line: str) -> Event | None:
 
 def _face(values: dict[str, Any]) -> FaceEvent:
     x, y, width, height = (int(value) for value in values["box"])
+    if max(map(abs, (x, y, width, height))) > MAX_PIXELS:
+        raise ValueError(f"expected a box of at most {MAX_PIXELS} pixels")
     probabilities = {str(label): float(value) for label, value in values["probabilities"].items()}
-    if not all(0 <= value <= 1 for value in probabilities.values()):
+    if not probabilities or not all(0 <= value <= 1 for value in probabilities.values()):
         raise ValueError("expected probabilities from 0 to 1")
-    return FaceEvent(int(values["id"]), (x, y, width, height), str(values["emotion"]), probabilities)
+    emotion = str(values["emotion"])
+    known = emotion if emotion in probabilities else UNCERTAIN
+    return FaceEvent(int(values["id"]), (x, y, width, height), known, probabilities)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -12,8 +13,9 @@ from edge.draw import COLOURS
 from edge.errors import UsageError
 from edge.files import atomic_write
 from edge.labels import UNCERTAIN
-from edge.report.charts import GREY, columns, timeline
-from edge.report.session import Person, Session, Sessions
+from edge.report.charts import GREY, LOST_PATTERN, columns, timeline
+from edge.report.person import Person
+from edge.report.session import Session, Sessions
 
 SUFFIXES = (".html", ".htm", ".csv")
 CHARTS = 12  # people with a timeline, each session
@@ -39,20 +41,22 @@ def write_report(path: Path, title: str, sessions: Sessions) -> None:
 
 
 def page(title: str, sessions: Sessions) -> str:
-    """Return the HTML page: for each session a table of people and a timeline of each."""
-    labels = list(dict.fromkeys(label for session in sessions.all for label in session.labels))
-    colours = colours_of(labels)
-    parts = [f"<h1>{escape(title)}</h1>", f"<p class=soft>{_summary(sessions)}</p>", _legend(colours)]
-    for number, session in enumerate(sessions.all, start=1):
-        if len(sessions.all) > 1:
-            parts.append(f"<h2>Session {number}: {clock(session.duration_s)}</h2>")
-        parts += _session(session, [colours[label] for label in session.labels])
+    """Return the HTML page: for each session a table of people and a timeline of each; then the earlier sessions."""
+    colours = colours_of(sessions.labels)
+    parts = [f"<h1>{escape(title)}</h1>", f"<p class=soft>{_summary(sessions)}</p>", LOST_PATTERN, _legend(colours)]
+    for session in sessions.all:
+        if session.is_whole:
+            if sessions.count > 1:
+                parts.append(f"<h2>Session {session.number}: {clock(session.duration_s)}</h2>")
+            parts += _session(session, colours)
+    parts += _earlier(sessions, colours)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>{''.join(parts)}"
-        "<footer>Expressions as a model reads them in faces, not what somebody feels. A face has one number for as "
-        "long as it is tracked; a person who leaves and comes back gets a new one.</footer></body></html>\n"
+        "<footer>Where a timeline is low, the face was there for a part of that time. Expressions as a model reads "
+        "them in faces, not what somebody feels. A face has one number for as long as it is tracked; a person who leaves "
+        "and comes back gets a new one.</footer></body></html>\n"
     )
 
 
@@ -67,20 +71,24 @@ def _css(bgr: tuple[int, int, int]) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def clock(seconds: float) -> str:
-    """Return a duration as 1:02:03 or 2:03."""
-    minutes, rest = divmod(int(seconds), 60)
+def clock(seconds: float, of_s: float = math.inf) -> str:
+    """Return a duration as 1:02:03 or 2:03; as 0:02.3 if the whole, `of_s`, lasts less than ten seconds."""
+    tenths = round(seconds * 10) if of_s < 10 else round(seconds) * 10
+    minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    end = f"{rest / 10:04.1f}" if of_s < 10 else f"{rest // 10:02d}"
+    return f"{hours}:{minutes:02d}:{end}" if hours else f"{minutes}:{end}"
 
 
 def _summary(sessions: Sessions) -> str:
-    people = sum(len(session.people) + session.others_count for session in sessions.all)
-    parts = [clock(sum(session.duration_s for session in sessions.all)), f"{people} face{'s' * (people != 1)}"]
-    losses = sum(len(session.losses) for session in sessions.all)
+    everything = [sessions.earliest, *sessions.all]
+    duration_s = sum(session.duration_s for session in everything)
+    people = sum(session.faces for session in everything)
+    parts = [clock(duration_s, duration_s), f"{people} face{'s' * (people != 1)}"]
+    losses = sum(session.loss_count for session in everything)
     if losses:
-        lost_s = sum(session.lost_s for session in sessions.all)
-        parts.append(f"camera lost {losses} time{'s' * (losses != 1)} for {clock(lost_s)}")
+        lost_s = sum(session.lost_s for session in everything)
+        parts.append(f"camera lost {losses} time{'s' * (losses != 1)} for {clock(lost_s, duration_s)}")
     return ", ".join(parts)
 
 
@@ -91,28 +99,44 @@ def _legend(colours: dict[str, str]) -> str:
     return f'<ul class="legend">{"".join(entries)}</ul>'
 
 
-def _session(session: Session, colours: Sequence[str]) -> Iterator[str]:
+def _session(session: Session, colours: dict[str, str]) -> Iterator[str]:
     people = session.by_time()
     if not people:
         yield "<p>No face was seen.</p>"
         return
-    yield _table([*people, *([session.others] if session.others else [])], colours)
-    for person in people[:CHARTS]:
+    yield _table("Face", [(person.name, person) for person in people], session.duration_s, colours)
+    for person in people[: min(len(session.people), CHARTS)]:
         yield (
-            f"<figure><figcaption><b>{escape(person.name)}</b><span class=soft>seen for {clock(person.seen_s)}</span>"
-            f"</figcaption>{timeline(session, person, colours)}{_axis(session)}{_moments(person)}</figure>"
+            f"<figure><figcaption><b>{escape(person.name)}</b>"
+            f"<span class=soft>seen for {clock(person.seen_s, session.duration_s)}</span></figcaption>"
+            f"{timeline(session, person, [colours[label] for label in session.labels])}{_axis(session)}"
+            f"{_moments(person, session)}</figure>"
         )
-    if len(people) > CHARTS:
+    if len(session.people) > CHARTS:
         yield f"<p class=soft>Timelines of the {CHARTS} faces that were seen longest; the table has all.</p>"
+
+
+def _earlier(sessions: Sessions, colours: dict[str, str]) -> Iterator[str]:
+    """Yield a table with a row for each session that was summed up."""
+    rows = [
+        (f"{session.number}: {clock(session.duration_s)}", session.others)
+        for session in sessions.all
+        if not session.is_whole and session.others
+    ]
+    if rows:
+        left_out = sessions.count - len(sessions.all)
+        before = f"; {left_out} before them count in the totals above" if left_out else ""
+        yield f"<h2>Earlier sessions</h2><p class=soft>The times of all faces are added up{before}.</p>"
+        yield _table("Session", rows, math.inf, colours)
 
 
 def _axis(session: Session) -> str:
     start = session.start_s or 0.0
     ticks = [start + session.duration_s * i / (TICKS - 1) for i in range(TICKS)]
-    return f'<div class="axis">{"".join(f"<span>{clock(tick)}</span>" for tick in ticks)}</div>'
+    return f'<div class="axis">{"".join(f"<span>{clock(tick, session.duration_s)}</span>" for tick in ticks)}</div>'
 
 
-def _moments(person: Person) -> str:
+def _moments(person: Person, session: Session) -> str:
     """Return the strongest moment of each emotion, the most probable first."""
     items = []
     for label, peak in sorted(person.peaks.items(), key=lambda item: -item[1].probability):
@@ -120,28 +144,33 @@ def _moments(person: Person) -> str:
         if peak.picture:
             data = base64.b64encode(peak.picture).decode("ascii")
             picture = f'<img alt="{escape(label)}" src="data:image/jpeg;base64,{data}">'
-        items.append(f"<li>{picture}{escape(label)} {peak.probability:.0%} at {clock(peak.time_s)}</li>")
+        time = clock(peak.time_s, session.duration_s)
+        items.append(f"<li>{picture}{escape(label)} {peak.probability:.0%} at {time}</li>")
     return f'<ul class="moments">{"".join(items)}</ul>' if items else ""
 
 
-def _table(people: Sequence[Person], colours: Sequence[str]) -> str:
+def _table(title: str, people: Sequence[tuple[str, Person]], of_s: float, colours: dict[str, str]) -> str:
+    """Return a row for each name and person; `title` is that of the first column, `of_s` the session's seconds."""
     rows = []
-    for person in people:
+    for name, person in people:
         seen = max(person.seen_s, 1e-9)
-        shares = [(label, person.seconds[label] / seen) for label in (*person.labels, UNCERTAIN)]
+        shares = {label: person.seconds[label] / seen for label in (*person.labels, UNCERTAIN)}
         bars = "".join(
-            f'<span style="width:{share:.1%};background:{colour}" title="{escape(label)} {share:.0%}"></span>'
-            for (label, share), colour in zip(shares, [*colours, GREY], strict=True)
+            f'<span style="width:{share:.1%};background:{colours.get(label, GREY)}"'
+            f' title="{escape(label)} {share:.0%}"></span>'
+            for label, share in shares.items()
             if share > 0
         )
-        label, share = max(shares, key=lambda item: item[1])
+        mostly = max(shares, key=shares.__getitem__)
         rows.append(
-            f"<tr><td>{escape(person.name)}</td><td class=n>{clock(person.seen_s)}</td>"
-            f'<td>{escape(label)} {share:.0%}</td><td style="width:45%"><div class="shares">{bars}</div></td>'
+            f"<tr><td>{escape(name)}</td><td class=n>{clock(person.seen_s, of_s)}</td>"
+            f"<td class=label>{escape(mostly)} {shares[mostly]:.0%}</td>"
+            f'<td class=share><div class="shares">{bars}</div></td>'
             f"<td class=n>{person.changes / seen * 60 if person.seen_s else 0:.1f}</td></tr>"
         )
     head = (
-        "<tr><th>Face</th><th class=n>Seen</th><th>Mostly</th><th>Share of time</th><th class=n>Changes/min</th></tr>"
+        f"<tr><th>{title}</th><th class=n>Seen</th><th class=label>Mostly</th><th class=share>Share of time</th>"
+        "<th class=n>Changes<wbr>/min</th></tr>"
     )
     return f'<div class="table"><table>{head}{"".join(rows)}</table></div>'
 
@@ -149,15 +178,15 @@ def _table(people: Sequence[Person], colours: Sequence[str]) -> str:
 def table_rows(sessions: Sessions) -> Iterator[list[str | float]]:
     """Yield the rows of the CSV table: seconds and mean probabilities by session, face and time.
 
-    Columns are the labels of the first session; an emotion that it does not have is left out.
+    Columns are the labels of all sessions. "Others" and sessions that were summed up add up several faces.
     """
-    labels = sessions.all[0].labels if sessions.all else ()
+    labels = sessions.labels
     yield [
         *("session", "face", "start_s", "stop_s", "seen_s"),
         *(f"{label}_s" for label in (*labels, UNCERTAIN)),
         *labels,
     ]
-    for number, session in enumerate(sessions.all, start=1):
+    for session in sessions.all:
         for person in session.by_time():
             shown, probabilities, width_s = columns(session, person)
             for i, seconds in enumerate(shown):
@@ -170,4 +199,4 @@ def table_rows(sessions: Sessions) -> Iterator[list[str | float]]:
                 row = [round(value, 4) for value in (start, start + width_s, seen)]
                 row += [round(by_label.get(label, 0.0), 4) for label in (*labels, UNCERTAIN)]
                 row += [round(means.get(label, 0.0), 4) for label in labels]
-                yield [number, person.name, *row]
+                yield [session.number, person.name, *row]

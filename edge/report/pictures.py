@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from edge.errors import UsageError
 from edge.opencv import cv2
 from edge.picture import encode_picture
-from edge.report.session import Peak, Sessions
+from edge.report.person import Peak
+from edge.report.session import Sessions
 from edge.source import open_source
 from edge.values import Image
 
@@ -29,18 +30,28 @@ def face_picture(image: Image, box: Sequence[int]) -> bytes | None:
     return encode_picture(small, ".jpg", QUALITY)
 
 
-def add_pictures(sessions: Sessions, video: str) -> None:
-    """Add the faces of the strongest moments from the events' video. Raises SourceError or UsageError."""
-    if len(sessions.all) > 1:
-        raise UsageError(f"expected the events of one run with --video, found {len(sessions.all)} sessions")
+def add_pictures(sessions: Sessions, video: str) -> int:
+    """Add the faces of the strongest moments from the events' video; return how many moments do not agree with it.
+
+    Raises SourceError, and UsageError if it cannot be the source of the events.
+    """
+    if sessions.count > 1:
+        raise UsageError(f"expected the events of one run with --video, found {sessions.count} sessions")
     peaks: dict[int, list[Peak]] = defaultdict(list)
-    for session in sessions.all:
-        for person in session.people.values():
-            for peak in person.peaks.values():
-                peaks[peak.frame].append(peak)
+    for person in sessions.all[0].people.values():
+        for peak in person.peaks.values():
+            peaks[peak.frame].append(peak)
+    total = sum(map(len, peaks.values()))
+    agreeing = 0
     with open_source(video) as source:
-        for frame in source:
+        if source.live or source.independent:
+            raise UsageError(f"expected the recorded video of the events for --video, found {video}")
+        for frame in source if peaks else ():
             for peak in peaks.pop(frame.index, ()):
                 peak.picture = face_picture(frame.image, peak.box)
+                agreeing += peak.picture is not None and abs(frame.time_s - peak.time_s) <= 1.5 / source.fps
             if not peaks:
-                return
+                break
+    if total and not agreeing:
+        raise UsageError(f"expected the video of the events for --video, found {video}, which none of them agrees with")
+    return total - agreeing

@@ -9,8 +9,9 @@ from types import TracebackType
 from edge.errors import UsageError
 from edge.files import check_writable
 from edge.report.page import check_report, write_report
+from edge.report.person import Event, FaceEvent
 from edge.report.pictures import face_picture
-from edge.report.session import Event, FaceEvent, Sessions
+from edge.report.session import Sessions
 from edge.sinks.base import Sink, SinkContext
 from edge.values import Frame, Reading
 

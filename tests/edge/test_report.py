@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from edge.__main__ import main
 from edge.labels import UNCERTAIN
+from edge.report.charts import AREA, MIN_HEIGHT, timeline
 from edge.report.events import parse
-from edge.report.page import clock, page
-from edge.report.session import MAX_BINS, MAX_PEOPLE, Event, FaceEvent, Sessions
+from edge.report.page import clock, page, table_rows
+from edge.report.person import MAX_BINS, Event, FaceEvent
+from edge.report.session import MAX_LOSSES, MAX_PEOPLE, MAX_SESSIONS, MAX_WHOLE, Sessions
 from edge.sinks.report import Report
+from tests import chromium
+from tests.edge.samples import make_video
 
 LABELS = ("happy", "sad")
 
@@ -89,6 +94,9 @@ def test_a_file_that_was_appended_to_has_sessions() -> None:
         '{"frame": 0, "time": -1, "faces": []}',
         '{"frame": 0, "time": 0, "faces": [{"id": 1}]}',
         line(0, 0.0, (1, "happy", 7.0)),
+        line(0, 1e10),
+        line(0, 1.7e308),
+        line(0, 0.0, (1, "happy", 0.9)).replace("[1, 2,", "[1, 1e300,"),
         '{"frame": 0, "time": 0, "file": "a.jpg", "faces": []}',
         "[" * 100_000,
     ],
@@ -166,6 +174,128 @@ def test_pictures_have_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert f"expected a video or camera for {Report.option}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (61, "1:01"), (3661, "1:01:01")])
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.9, "1:00"), (61, "1:01"), (3661, "1:01:01")])
 def test_durations(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ticks"),
+    [(1.2, ["0:00.0", "0:00.3", "0:00.6", "0:00.9", "0:01.2"]), (47, ["0:00", "0:12", "0:24", "0:35", "0:47"])],
+)
+def test_an_axis_has_a_time_at_each_tick(seconds: float, ticks: list[str]) -> None:
+    text = page("clip", summed([Event(0, 0.0, [face(1, "happy"), face(2, "sad")]), Event(1, seconds, [])]))
+    assert re.findall("<span>([^<]*)", text)[:5] == ticks
+    assert text.count('id="lost"') == 1, "an id is there once a page"
+
+
+def test_a_crowd_is_counted_once_though_faces_flicker() -> None:
+    """Expect nobody who is there to lose the timeline, nobody to be counted twice, and no second to be lost."""
+    events = [Event(i, i / 10, [face(n, "happy") for n in range(1, 71) if (i + n) % 10]) for i in range(101)]
+    (session,) = summed(events).all
+    seen_s = sum(len(event.faces) for event in events[:-1]) / 10
+    assert session.faces == 70
+    assert (len(session.people), session.others_count) == (MAX_PEOPLE, 70 - MAX_PEOPLE)
+    assert sum(person.seen_s for person in session.by_time()) == pytest.approx(seen_s)
+    rows = list(table_rows(summed(events)))
+    assert sum(float(row[4]) for row in rows[1:]) == pytest.approx(seen_s, rel=1e-4), "the table has the others too"
+    assert {row[1] for row in rows[1:]} >= {"Others", "Face 1"}
+
+
+def test_a_face_that_is_there_keeps_its_timeline() -> None:
+    """Expect newcomers to take the timelines of those who have left, however short those who stay were seen."""
+    stays = [face(n, "happy") for n in range(2, MAX_PEOPLE + 1)]
+    events = [Event(0, 0.0, [face(1, "sad")]), Event(1, 9.0, stays), Event(2, 9.1, [*stays, face(98, "sad")])]
+    (session,) = summed([*events, Event(3, 9.2, [*stays, face(98, "sad"), face(99, "sad")]), Event(4, 9.3, [])]).all
+    assert set(session.people) == {*range(2, MAX_PEOPLE + 1), 98}
+    assert session.others is not None
+    assert session.others.seconds == pytest.approx({"sad": 9.1}), "face 1 and face 99"
+
+
+def test_many_sessions_are_summed_up_in_bounded_memory() -> None:
+    """Expect the timelines of the latest, a row for each before, the totals of all."""
+    count, present = MAX_SESSIONS + 100, [face(n, "happy") for n in range(5)]
+    sessions = summed([Event(i, float(i), present) for _ in range(count) for i in range(3)])
+    assert (sessions.count, len(sessions.all)) == (count, MAX_SESSIONS)
+    bins = [len(person.shown.seconds) for session in sessions.all for person in session.by_time()]
+    assert sum(bins) <= 5 * 16 * MAX_WHOLE + MAX_SESSIONS, "timelines hold the bins that they use"
+    text = page("restarts", sessions)
+    assert "20:00, 3000 faces" in text
+    assert (text.count("<svg viewBox"), "100 before them" in text) == (5 * MAX_WHOLE, True)
+    rows = list(table_rows(sessions))
+    assert rows[1][:5] == [101, "All faces", 0.0, 2.0, 10.0]
+    assert sum(float(row[4]) for row in rows[1:]) == pytest.approx(10.0 * MAX_SESSIONS)
+
+
+@pytest.mark.parametrize("behind_s", [0.05, 3600.0])
+def test_two_cameras_in_one_file_are_reported(
+    behind_s: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = [time for i in range(9) for time in (i / 10 + behind_s, i / 10)]
+    (tmp_path / "e.jsonl").write_text("\n".join(line(i // 2, time) for i, time in enumerate(times)))
+    assert main(["report", str(tmp_path / "e.jsonl"), "-o", str(tmp_path / "e.html")]) == 0
+    assert "give each camera a file of its own" in capsys.readouterr().err
+    (tmp_path / "e.jsonl").write_text("\n".join(line(i % 3, i % 3 + i / 1000) for i in range(30)))
+    assert main(["report", str(tmp_path / "e.jsonl"), "-o", str(tmp_path / "e.html")]) == 0
+    assert not capsys.readouterr().err, "a run that starts again is no second camera"
+
+
+def test_many_losses_are_counted_and_drawn() -> None:
+    """Expect the closest to be drawn as one, and one at the end of the run to count."""
+    events = [Event(i, float(i), [], "lost" if i % 4 == 3 else None) for i in range(1200)]
+    (session,) = summed(events).all
+    assert (session.loss_count, session.lost_s) == (300, 299.0), "the last has no length"
+    assert len(session.losses) == MAX_LOSSES
+    assert (session.losses[0][0], session.losses[-1][1]) == (3.0, 1199.0)
+
+
+def test_a_column_is_as_high_as_its_share_of_time() -> None:
+    """Expect a face that is there for a second in ten minutes to be a low line, one that is there to be high."""
+    moments = [(600.0 * i + s, 1 - s) for i in range(500) for s in (0, 1)]
+    (session,) = summed([Event(0, time, [face(1, "happy")] * n + [face(2, "sad")]) for time, n in moments]).all
+    low, high = (timeline(session, person, ["red", "blue"]) for person in (session.people[1], session.people[2]))
+    tops = [min(float(y) for y in re.findall(r",([\d.]+)", svg)) for svg in (low, high)]
+    assert tops == pytest.approx([AREA * (1 - MIN_HEIGHT), 0])
+
+
+def test_the_table_has_the_labels_of_all_sessions() -> None:
+    sessions = Sessions()
+    for event in [Event(0, 0.0, []), Event(1, 5.0, []), Event(0, 0.0, [face(1, "sad")]), Event(1, 2.0, [])]:
+        sessions.add(event, LABELS if event.faces else ())
+    head, row, *_ = table_rows(sessions)
+    values = dict(zip(head, row, strict=True))
+    assert (values["session"], values["sad_s"]) == (2, 0.25)
+
+
+def test_pictures_come_from_the_video_of_the_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Expect another video, and pictures, to be refused; and a line if some moments differ."""
+    video, events = str(make_video(tmp_path / "clip.avi", 5)), tmp_path / "e.jsonl"
+    command = ["report", str(events), "-o", str(tmp_path / "e.html"), "--video"]
+    same = [line(i, i / 25, (1, "happy" if i < 2 else "sad", 0.9)) for i in range(5)]
+    events.write_text("\n".join(same))
+    assert main([*command, video]) == 0
+    assert not capsys.readouterr().err
+    events.write_text("\n".join([*same, line(9, 0.4, (2, "sad", 0.9))]))
+    assert main([*command, video]) == 0
+    assert "1 of the strongest moments differ" in capsys.readouterr().err
+    (tmp_path / "e.html").unlink()
+    events.write_text("\n".join(line(i, float(i), (1, "happy", 0.9)) for i in range(10, 20)))
+    assert main([*command, video]) == 2
+    assert "expected the video of the events" in capsys.readouterr().err
+    assert main([*command, str(Path(__file__).parents[2] / "edge" / "assets" / "astronaut.jpg")]) == 2
+    assert "expected the recorded video" in capsys.readouterr().err
+    assert not (tmp_path / "e.html").exists()
+
+
+def test_a_phone_shows_the_whole_table(tmp_path: Path) -> None:
+    label = "a long label of somebody's own model"
+    sessions = Sessions()
+    for time in (0.0, 60.0):
+        sessions.add(Event(0, time, [FaceEvent(1, (0, 0, 9, 9), label, {label: 1.0})]), [label])
+    (tmp_path / "a.html").write_text(page("phone", sessions))
+    with chromium.open_page((tmp_path / "a.html").as_uri()) as shown:
+        shown.resize(390, 800)
+        right = "[...document.querySelectorAll('td')].map(cell => cell.getBoundingClientRect().right)"
+        assert max(shown.evaluate(right)) <= 390
+        bar = shown.evaluate("document.querySelector('.shares').getBoundingClientRect().width")
+        assert bar > 300, "the bar has a row of its own"
