@@ -55,8 +55,8 @@ def page(title: str, sessions: Sessions) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>{''.join(parts)}"
         "<footer>Where a timeline is low, the face was there for a part of that time. Expressions as a model reads "
-        "them in faces, not what somebody feels. A face has one number for as long as it is tracked; a person who leaves "
-        "and comes back gets a new one.</footer></body></html>\n"
+        "them in faces, not what somebody feels. A face has one number for as long as it is tracked; a person who "
+        "leaves and comes back gets a new one.</footer></body></html>\n"
     )
 
 
