@@ -119,14 +119,14 @@ def _session(session: Session, colours: dict[str, str]) -> Iterator[str]:
 def _earlier(sessions: Sessions, colours: dict[str, str]) -> Iterator[str]:
     """Yield a table with a row for each session that was summed up."""
     rows = [
-        (f"{session.number}: {clock(session.duration_s)}", session.others)
+        (f"{session.number} ({clock(session.duration_s)})", session.others)
         for session in sessions.all
         if not session.is_whole and session.others
     ]
     if rows:
         left_out = sessions.count - len(sessions.all)
         before = f"; {left_out} before them count in the totals above" if left_out else ""
-        yield f"<h2>Earlier sessions</h2><p class=soft>The times of all faces are added up{before}.</p>"
+        yield f"<h2>Earlier sessions</h2><p class=soft>Length in brackets; times of all faces are added up{before}.</p>"
         yield _table("Session", rows, math.inf, colours)
 
 
@@ -164,7 +164,7 @@ def _table(title: str, people: Sequence[tuple[str, Person]], of_s: float, colour
         mostly = max(shares, key=shares.__getitem__)
         rows.append(
             f"<tr><td>{escape(name)}</td><td class=n>{clock(person.seen_s, of_s)}</td>"
-            f"<td class=label>{escape(mostly)} {shares[mostly]:.0%}</td>"
+            f"<td class=label>{f'{escape(mostly)} {shares[mostly]:.0%}' if person.seen_s else ''}</td>"
             f'<td class=share><div class="shares">{bars}</div></td>'
             f"<td class=n>{person.changes / seen * 60 if person.seen_s else 0:.1f}</td></tr>"
         )
