@@ -17,6 +17,7 @@ STANDARD_INPUT = "-"
 MAX_LINE = 1 << 22  # characters; a line of 50 faces has 20,000
 MAX_TIME_S = 1e10  # 300 years; also above the seconds since 1970
 MAX_PIXELS = 1_000_000
+MAX_LABELS = 256  # a timeline has a column for each
 
 
 class EventReader:
@@ -71,8 +72,8 @@ def _face(values: dict[str, Any]) -> FaceEvent:
     if max(map(abs, (x, y, width, height))) > MAX_PIXELS:
         raise ValueError(f"expected a box of at most {MAX_PIXELS} pixels")
     probabilities = {str(label): float(value) for label, value in values["probabilities"].items()}
-    if not probabilities or not all(0 <= value <= 1 for value in probabilities.values()):
-        raise ValueError("expected probabilities from 0 to 1")
+    if not 0 < len(probabilities) <= MAX_LABELS or not all(0 <= value <= 1 for value in probabilities.values()):
+        raise ValueError(f"expected 1 to {MAX_LABELS} probabilities from 0 to 1")
     emotion = str(values["emotion"])
     known = emotion if emotion in probabilities else UNCERTAIN
     return FaceEvent(int(values["id"]), (x, y, width, height), known, probabilities)

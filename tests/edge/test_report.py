@@ -97,6 +97,8 @@ def test_a_file_that_was_appended_to_has_sessions() -> None:
         line(0, 1e10),
         line(0, 1.7e308),
         line(0, 0.0, (1, "happy", 0.9)).replace("[1, 2,", "[1, 1e300,"),
+        line(0, 0.0, (1, "happy", 0.9)).replace('{"happy": 0.9, "sad": 0.1}', "{}"),
+        line(0, 0.0, (1, "happy", 0.9)).replace('"sad": 0.1', ", ".join(f'"{i}": 0' for i in range(999))),
         '{"frame": 0, "time": 0, "file": "a.jpg", "faces": []}',
         "[" * 100_000,
     ],
