@@ -36,6 +36,12 @@ class Meter:
         self._ends: deque[float] = deque(maxlen=FPS_INTERVALS + 1)
         self._first_s = 0.0
         self._last_s = 0.0
+        self._has_start = False
+
+    def start(self) -> None:
+        """Measure from now on, as where frames end in batches; without it, from the end of the first frame."""
+        self._first_s = self._last_s = time.perf_counter()
+        self._has_start = True
 
     def stage(self, name: str) -> Stage:
         """Return the context that measures a stage; it cannot contain itself."""
@@ -72,12 +78,15 @@ class Meter:
         return [1000 * age for age in self._ages]
 
     def stats(self) -> dict[str, Any]:
-        """Return frames, seconds and FPS over the N-1 intervals between frame ends, and percentiles in milliseconds."""
+        """Return frames, seconds and FPS, and percentiles in milliseconds.
+
+        The time is that of the N-1 intervals between frame ends or, with a start, of N.
+        """
         seconds = self._last_s - self._first_s
         return {
             "frames": self.frames,
             "seconds": round(seconds, 3),
-            "fps": round(_rate(self.frames, seconds), 2),
+            "fps": round(_rate(self.frames + self._has_start, seconds), 2),
             "stages_ms": {name: _percentiles(times_s) for name in STAGES if (times_s := self._times_s(name))},
             "age_ms": _percentiles(self._ages),
         }

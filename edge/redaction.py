@@ -8,6 +8,8 @@ HIDDEN = "***"
 # A space does not end an address if an @ follows: it belongs to the password.
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(\S+(?: (?!\S*://)\S*@\S+)*)")
 _TRAILING = re.compile(r"[\"'`,;:.)\]}>]*$")  # punctuation of the sentence around an address
+# No host follows these, but a path; in an archive, :: and the address of the archive come after it.
+_PATHS = ("zip", "tar", "file")
 # A part of a path that is a key by its looks: 16 characters and more with letters and digits, without a dot.
 _KEY = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[\w~-]{16,}")
 
@@ -23,6 +25,9 @@ def redacted(text: str) -> str:
 
 def _redacted_rest(rest: str, scheme: str) -> str:
     """Hide the secrets in what follows `scheme://`."""
+    if scheme.lower() in _PATHS:
+        path, mark, archive = rest.partition("::")
+        return f"{path}{mark}{redacted(archive)}"
     end = _TRAILING.search(rest)
     trailing = end[0] if end else ""
     rest = rest.removesuffix(trailing)

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from edge.auto_model import OpenModel, open_model
 from edge.blur import FaceHider
 from edge.classifier import Classifier
+from edge.cluster.resume import delete_notes
 from edge.conflicts import check_folder, check_outputs
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
@@ -86,7 +87,7 @@ def run(options: RunOptions) -> int:
         if pipeline.calibrator.is_counting:
             _report(options, f"hold a neutral face for {options.neutral} seconds")
         context = _describe_run(options, model, source, pipeline)
-        plan = _plan_workers(options, source)
+        plan = _plan_workers(options, source, model.path, pipeline)
         sinks = open_sinks(outputs, replace(context, kept_bytes=plan.kept_bytes) if plan else context)
         source.idle = lambda: poll(sinks)
         _report(options, f"face detector: {pipeline.detector.name}, model: {model.path.name}")
@@ -97,6 +98,7 @@ def run(options: RunOptions) -> int:
                 if plan:
                     plan.read(options, model.path, sinks, pipeline.meter)
                 else:
+                    delete_notes(outputs)
                     frames = _frames(options, source, watched, stack)
                     loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
@@ -149,13 +151,13 @@ def _window_unavailable() -> str | None:
     return window_unavailable()
 
 
-def _plan_workers(options: RunOptions, source: Source) -> Plan | None:
+def _plan_workers(options: RunOptions, source: Source, model: Path, pipeline: Pipeline) -> Plan | None:
     """Return what workers have to read; None without --workers."""
     if options.workers is None:
         return None
     from edge.cluster.client import make_plan  # here: few runs need it
 
-    return make_plan(options, source)
+    return make_plan(options, source, model, pipeline)
 
 
 def _frames(options: RunOptions, source: Source, watched: bool, stack: contextlib.ExitStack) -> Iterable[Frame]:
@@ -180,11 +182,13 @@ def statistics(
     options: RunOptions, model: OpenModel, source: Source, pipeline: Pipeline, sinks: Sequence[Sink]
 ) -> dict[str, Any]:
     """Return the values for --stats: frames, times in milliseconds, lost frames, model and detector."""
+    stats = pipeline.meter.stats()
     return {
-        **pipeline.meter.stats(),
+        **stats,
         **source.stats(),
         "unwritten": {sink.name: sink.dropped for sink in sinks if sink.dropped},
-        "detections": pipeline.tracker.detections,
+        **({"detections": pipeline.tracker.detections} if "detect" in stats["stages_ms"] else {}),
+        **({"workers": options.workers} if options.workers else {}),
         "rss_mb": resident_mb(),
         "model": utf8(str(model.path)),
         "detector": pipeline.detector.name,
@@ -202,11 +206,13 @@ def _finish(options: RunOptions, stats: dict[str, Any]) -> None:
     notes += [f"{stats['skipped']} skipped"] if stats["skipped"] else []
     notes += [f"{count} not written to {name}" for name, count in stats["unwritten"].items()]
     notes += [f"camera lost {outage['times']} times for {outage['seconds']} s"] if outage["times"] else []
-    notes += [f"{stats['detector']} ran on {stats['detections']}"] if stats["detections"] else []
+    notes += [f"{stats['detector']} ran on {stats['detections']}"] if stats.get("detections") else []
     stages = "  ".join(f"{name} {times['p50']}" for name, times in stats["stages_ms"].items())
+    workers = stats.get("workers")
+    frames, unit = ("pictures", f"a second, workers: {workers}") if workers else ("frames", "FPS")
     _report(
         options,
-        f"{stats['frames']} frames in {stats['seconds']:.1f} s: {stats['fps']:.1f} FPS, {', '.join(notes)}"
+        f"{stats['frames']} {frames} in {stats['seconds']:.1f} s: {stats['fps']:.1f} {unit}, {', '.join(notes)}"
         f"  median ms: {stages}",
     )
 

@@ -10,11 +10,12 @@ time is read once more by a child process of this one, which finds the picture t
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,11 +23,12 @@ from typing import Any, Protocol
 
 from edge.cluster.dask_cluster import DaskCluster, deaf_to_interrupts
 from edge.cluster.progress import Progress
-from edge.cluster.resume import Done, find_done
+from edge.cluster.resume import Done, Notes, find_done, write_notes
 from edge.cluster.worker import Job, Outcome, Picture, read_batch
 from edge.errors import EmotionError, SourceError, UsageError
 from edge.meter import Meter
 from edge.options import RunOptions
+from edge.pipeline import Pipeline
 from edge.sinks.background import NO_PICTURE
 from edge.sinks.base import Sink
 from edge.sources.base import Source
@@ -63,7 +65,8 @@ class Plan:
     pictures: Sequence[Picture]
     done: Done
     source: Pictures
-    repeated: int = 0  # of the pictures: they lie among those that are done, and were bad
+    repeated: int = 0  # the first of `pictures`, which an earlier run skipped: others that come later are done
+    notes: Notes = field(default_factory=dict)  # for the next run; see edge.cluster.resume
 
     @property
     def kept_bytes(self) -> int:
@@ -76,28 +79,47 @@ class Plan:
         job = Job.of(options, model, self.source.load)
         if self.pictures:
             with DaskCluster(options.workers) as cluster:
+                write_notes(options.outputs, self.notes)
                 read_pictures(self, job, cluster, sinks, meter)
 
 
-def make_plan(options: RunOptions, source: Source) -> Plan:
+def make_plan(options: RunOptions, source: Source, model: Path, pipeline: Pipeline) -> Plan:
     """Return what a run has to read. Raises UsageError if its source or an output does not go with workers."""
     if not isinstance(source, Pictures):
         raise UsageError(f"expected pictures for --workers, found {source.name}; leave --workers out")
     others = [output.name for output in options.outputs if output.name not in OUTPUTS]
     if others:
         raise UsageError(f"expected no output but --events with --workers, found --{others[0]}; leave out one of them")
-    pictures = [Picture(_absolute(file), source.name_of(file)) for file in source.pictures]
-    done = find_done(options.outputs, (picture.name for picture in pictures))
-    is_done = [utf8(picture.name) in done.names for picture in pictures]
+    pictures = [Picture(file, source.name_of(file)) for file in source.pictures]
+    names = [utf8(picture.name) for picture in pictures]
+    _check_names(names)
+    notes = make_notes(options, source, model, pipeline)
+    done = find_done(options.outputs, names, pipeline.classifier.card.labels, notes)
+    is_done = [name in done.names for name in names]
     before_end = max((i + 1 for i, value in enumerate(is_done) if value), default=0)
     left = [picture for picture, value in zip(pictures, is_done, strict=True) if not value]
     if done.names:
         print(f"continuing: the events file has {sum(is_done):,} of {len(pictures):,} pictures", file=sys.stderr)
-    return Plan(left, done, source, before_end - sum(is_done))
+    return Plan(left, done, source, before_end - sum(is_done), notes)
 
 
-def _absolute(file: Any) -> Any:
-    return file.absolute() if isinstance(file, Path) else file
+def _check_names(names: Sequence[str]) -> None:
+    """Raise UsageError if two pictures have one name in events, as one with a byte and one with its escape sequence."""
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise UsageError(f"expected pictures that events can tell apart, found {count} named {name}; rename one")
+
+
+def make_notes(options: RunOptions, source: Pictures, model: Path, pipeline: Pipeline) -> Notes:
+    """Return where the pictures are, and what decides their readings: files by their contents."""
+    files = {"--model": model, "--detector-model": options.detector_model, "--neutral": options.neutral}
+    return {
+        "the folder": utf8(source.place),
+        "--detector": pipeline.detector.name,
+        "--smallest": options.smallest,
+        "--uncertain-below": options.uncertain_below,
+        **{name: file and hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] for name, file in files.items()},
+    }
 
 
 def read_pictures(plan: Plan, job: Job, cluster: Cluster, sinks: Sequence[Sink], meter: Meter) -> None:
@@ -110,6 +132,7 @@ def read_pictures(plan: Plan, job: Job, cluster: Cluster, sinks: Sequence[Sink],
     index = plan.done.frames
     last = index + (job.options.max_frames or len(plan.pictures))
     outcomes = read_in_order(cluster, job, plan.pictures, source.stop, lambda: progress.show(cluster.workers()))
+    meter.start()
     with contextlib.closing(outcomes), progress:
         for number, (picture, outcome) in enumerate(outcomes, start=1):
             progress.count = number

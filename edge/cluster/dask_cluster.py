@@ -15,8 +15,8 @@ from edge.errors import MissingExtra, UsageError
 
 CONNECT_TIMEOUT = "10s"
 COUNT_INTERVAL_S = 1.0
-# Of workers that this program starts. Dask's own make the C library give memory back after each picture (mallopt(3),
-# M_TRIM_THRESHOLD), which costs a fifth of the time.
+# For the workers that this program starts. By default, Dask makes the C library return memory to the system after each
+# picture (mallopt(3), M_TRIM_THRESHOLD), which costs a fifth of the time.
 LOCAL_SETTINGS = {
     "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1, "OPENBLAS_NUM_THREADS": 1, "MKL_NUM_THREADS": 1}
 }

@@ -17,8 +17,8 @@ from edge.classifier import Classifier
 from edge.errors import EmotionError, ModelError, SourceError
 from edge.model_file import read_model_bytes
 from edge.options import RunOptions
-from edge.picture import decode_picture, read_header
 from edge.pipeline import Pipeline, open_pipeline
+from edge.sources.pictures import load_picture
 from edge.values import Frame, Reading
 
 
@@ -88,13 +88,11 @@ def _sha256(model: Path) -> str:
 
 def _read(job: Job, pipeline: Pipeline, picture: Picture) -> Outcome:
     try:
-        data = job.load(picture.file)
-        header = read_header(data, str(picture.file))
-        image = decode_picture(data, str(picture.file), header=header)
+        image, has_more = load_picture(job.load, picture.file)
     except SourceError as error:
         return Outcome(error=str(error), is_decoded=False)
     try:
         readings = pipeline.step(Frame(0, 0.0, time.monotonic(), image, picture.name))
     except SourceError as error:
-        return Outcome(error=str(error), has_more=header.has_more)
-    return Outcome(readings, has_more=header.has_more)
+        return Outcome(error=str(error), has_more=has_more)
+    return Outcome(readings, has_more=has_more)

@@ -1,8 +1,9 @@
-"""Read pictures of object stores and archives, by fsspec: s3://bucket/photos, zip://**.jpg::photos.zip."""
+"""Read pictures of object stores and archives, by fsspec: s3://bucket/photos, zip://**/*.jpg::photos.zip."""
 
 from __future__ import annotations
 
 import functools
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from edge.errors import MissingExtra, SourceError
 from edge.picture import MAX_BYTES, check_bytes
+from edge.redaction import redacted
 from edge.sources.pictures import PICTURE_SUFFIXES, Pictures
 from edge.untrusted import printable
 
@@ -44,8 +46,9 @@ class Archive(Pictures):
 
     def __init__(self, text: str) -> None:
         super(Pictures, self).__init__(text)
-        self.load = Fetch(text)
-        paths = _list(text)
+        self._address = _absolute(text)
+        self.load = Fetch(self._address)
+        paths = _list(self._address)
         self._pictures = [path for path in paths if posixpath.splitext(path)[1].lower() in PICTURE_SUFFIXES]
         if not self._pictures:
             raise SourceError(f"expected names of pictures, as a.jpg, behind {text}, found {len(paths)} other files")
@@ -67,9 +70,21 @@ class Archive(Pictures):
         """Return the paths of the pictures in their store."""
         return self._pictures
 
+    @property
+    def place(self) -> str:
+        """Return the address and the common folder in it; of a folder of this machine, its path."""
+        return super().place if self.folder else f"{redacted(self._address)}, {self._root or '/'}"
+
     def name_of(self, picture: Any) -> str:
         """Return the picture's path below the common folder."""
         return posixpath.relpath(picture, self._root) if self._root else str(picture)
+
+
+def _absolute(address: str) -> str:
+    """Return an address whose file of this machine, the last part of a chain, is found from any working folder."""
+    inside, mark, last = address.rpartition("::")
+    file = last.removeprefix("file://")
+    return f"{inside}{mark}{os.path.abspath(os.path.expanduser(file))}" if mark and "://" not in file else address  # noqa: PTH100, PTH111
 
 
 @functools.cache

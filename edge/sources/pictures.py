@@ -48,8 +48,13 @@ class Pictures(Source):
 
     @property
     def pictures(self) -> Sequence[Any]:
-        """Return what `load` takes for each picture."""
-        return self.files
+        """Return what `load` takes for each picture, in any process."""
+        return [file.absolute() for file in self.files]
+
+    @property
+    def place(self) -> str:
+        """Return what names are relative to, whole enough to tell two sources apart."""
+        return os.path.realpath(self.folder or "")
 
     def name_of(self, picture: Any) -> str:
         """Return the picture's name for events."""
@@ -67,15 +72,20 @@ class Pictures(Source):
         """Yield each picture, uint8 [height, width, 3] BGR, with its name; report on stderr which were skipped."""
         for picture in self.pictures:
             try:
-                data = self.load(picture)
-                header = read_header(data, str(picture))
-                image = decode_picture(data, str(picture), header=header)
+                image, has_more = load_picture(self.load, picture)
             except SourceError as error:  # the others can still be read
                 self.skip(error)
                 continue
-            if header.has_more:
+            if has_more:
                 report_first_of_several(picture)
             yield image, self.name_of(picture)
+
+
+def load_picture(load: Callable[[Any], bytes], picture: Any) -> tuple[Image, bool]:
+    """Return a picture, uint8 [height, width, 3] BGR, and whether its file holds more than it. Raises SourceError."""
+    data = load(picture)
+    header = read_header(data, str(picture))
+    return decode_picture(data, str(picture), header=header), header.has_more
 
 
 def report_first_of_several(picture: Any) -> None:

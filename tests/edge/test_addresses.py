@@ -36,6 +36,9 @@ Answer = Callable[[str], str]  # the answer to a request
         ("rtsp://cam/user=admin&password=s3cret&channel=1.sdp", "rtsp://cam/user=***&password=***&channel=***"),
         ("rtsps://cam:7441/AbCd3FgHs3cret78", "rtsps://cam:7441/***"),
         ("rtmp://host/live/s3cret", "rtmp://host/live/***"),
+        ("zip://**/[a-b]?=*.jpg::photos.zip: no", "zip://**/[a-b]?=*.jpg::photos.zip: no"),
+        ("zip://**.jpg::s3://a:s3cret@bucket/p.zip", "zip://**.jpg::s3://***@bucket/p.zip"),
+        ("file:///data/2024photographs1234", "file:///data/2024photographs1234"),
         ("rtsp://a:s3cret@x/1 and http://b:s3cret@y", "rtsp://***@x/1 and http://***@y"),
     ],
 )

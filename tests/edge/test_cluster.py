@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,11 +12,13 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge.backend import SHIPPED
 from edge.cluster import client
 from edge.cluster.client import Plan, read_in_order, read_pictures
 from edge.cluster.progress import duration
@@ -23,11 +26,13 @@ from edge.cluster.resume import Done, read_done
 from edge.cluster.worker import Job, Outcome, Picture
 from edge.errors import UsageError
 from edge.meter import Meter
+from edge.model_file import file_bytes, read_model_file
 from edge.opencv import cv2
 from edge.options import parse_args
 from edge.picture import encode_picture, read_bytes, read_picture
 from edge.run import main
 from edge.source import open_source
+from edge.sources import archive as archive_module
 from edge.sources.demo import PHOTOGRAPH
 from edge.sources.pictures import Pictures
 from edge.stopping import Stop
@@ -237,9 +242,91 @@ def test_events_are_those_of_one_process_also_after_an_interruption(
     many.write_bytes(one.read_bytes()[: int(one.stat().st_size * torn)])
     assert main(["photos", "--workers", "2", "--events", str(many)]) == 2
     assert many.read_bytes() == one.read_bytes()
-    assert capfd.readouterr().err.count("3.bad.jpg") == 2
+    skipped = [line for line in capfd.readouterr().err.splitlines() if "3.bad.jpg" in line]
+    assert len(skipped) == 2
+    assert skipped[0] == skipped[1]
     frames = main(["photos", "--workers", "2", "--events", str(many)])
     assert (frames, many.read_bytes()) == (2, one.read_bytes()), "a third run reads the bad picture alone"
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "DaskCluster", Threads)
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("day2 --workers 2", "the folder was {here}/day1, is {here}/day2"),
+        ("moved --workers 2", "the folder was {here}/day1, is {here}/day2"),  # a link that now leads elsewhere
+        ("day1/** --workers 2", "the folder was {here}/day1/sub, is {here}/day1"),
+        ("day1 --workers 2 --smallest 64", "--smallest was None, is 64"),
+        ("day1 --workers 2 --uncertain-below 0.5", "--uncertain-below was 0.4, is 0.5"),
+        ("day1 --workers 2 --detector haar", "--detector was yunet, is haar"),
+        ("day1 --workers 2 --neutral day1/000.jpg", "--neutral was None, is "),
+        ("day1 --workers 2 --model model.tflite", "--model was "),
+    ],
+)
+def test_a_run_that_would_read_otherwise_does_not_continue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("day1", "day2", "day1/sub"):
+        Path(folder).mkdir()
+        write_pictures(Path(folder), 1)
+    Path("moved").symlink_to("day1")
+    model = read_model_file(SHIPPED)
+    card = replace(model.card, architecture="another")
+    Path("model.tflite").write_bytes(file_bytes(Path("model.tflite"), model.graph, card))
+    first = {"moved": "moved", "day1/**": "day1/sub/*.jpg"}.get(arguments.split()[0], "day1")
+    assert main([first, "--workers", "2", "--events", "e.jsonl"]) == 0
+    Path("moved").unlink()
+    Path("moved").symlink_to("day2")
+    before = Path("e.jsonl").read_bytes()
+    assert main([*arguments.split(), "--events", "e.jsonl"]) == 2
+    error = capfd.readouterr().err.splitlines()[-1]
+    assert message.format(here=tmp_path) in error
+    assert Path("e.jsonl").read_bytes() == before
+    assert main([first, "--no-display", "--events", "e.jsonl"]) == 0
+    assert not list(tmp_path.glob(".*")), "one process replaces the events, so the notes are no longer theirs"
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl"])
+def test_events_with_other_labels_or_names_are_not_continued(
+    photos: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    events = Path(name)
+    assert main(["photos", "--no-display", "--events", name]) == 2
+    sound = events.read_text()
+    for old, new, message in (("surprise", "awe", "awe"), ("004.jpg", "gone.jpg", "found others, as gone.jpg")):
+        events.write_text(sound.replace(old, new))
+        assert main(["photos", "--workers", "2", "--events", name]) == 2
+        assert message in capfd.readouterr().err.splitlines()[-1]
+        assert events.read_text() == sound.replace(old, new)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes that are not UTF-8")
+@pytest.mark.usefixtures("workers")
+def test_pictures_that_events_cannot_tell_apart_are_refused(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in (b"bad\\xe9.jpg", b"bad\xe9.jpg"):
+        (photos / os.fsdecode(name)).write_bytes(PHOTOGRAPH.read_bytes())
+    assert main(["photos", "--workers", "2", "--events", "e.jsonl"]) == 2
+    assert "found 2 named bad" in capfd.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("workers")
+def test_the_rate_of_workers_counts_from_the_first_batch(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    start_s = time.perf_counter()
+    assert main(["photos", "--workers", "2", "--events", "e.jsonl", "--stats", "s.json"]) == 2
+    most_s = time.perf_counter() - start_s
+    stats = json.loads(Path("s.json").read_text())
+    assert stats["fps"] == pytest.approx(6 / stats["seconds"], rel=0.02)
+    assert 0.01 < stats["seconds"] < most_s, "six pictures of one batch, which arrive at the same moment"
+    assert stats["workers"] == 2
+    assert "detections" not in stats
+    assert "a second, workers: 2" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -248,7 +335,7 @@ def test_events_are_those_of_one_process_also_after_an_interruption(
         ("demo --workers 2 --events e.jsonl", "expected pictures for --workers, found demo"),
         ("photos --workers 2 --record out", "found --record"),
         ("photos --workers 2 --events old.jsonl --events new.csv", "expected one --events to continue"),
-        ("photos --workers 2 --events old.jsonl", "expected events of these pictures"),
+        ("photos --workers 2 --events old.jsonl", "found others, as another"),
         ("photos --workers 2 --neutral 3", "--neutral 3"),
         ("photos --workers 2 --events e.jsonl", "pip install '.[cluster]'"),
         ("s3://bucket/photos", "pip install '.[cluster]'"),
@@ -287,11 +374,18 @@ def test_addresses_of_archives_are_read_as_folders_are(
             archive.write(file, f"some/{file.name}")
             memory.pipe(f"/some/{file.name}", file.read_bytes())
     assert main(["photos", "--no-display", "--events", "one.jsonl"]) == 2
-    for number, address in enumerate(["memory://some", "zip://some/*.jpg::photos.zip", "memory://some/0*.jpg"]):
+    addresses = ["memory://some", "zip://some/*.jpg::photos.zip", "memory://some/0*.jpg"]
+    addresses += ["zip://**/*.jpg::photos.zip", "zip://::file://photos.zip"]
+    for number, address in enumerate(addresses):
         for options in (["--no-display"], ["--workers", "2"]):
             events = Path(f"{number}{len(options)}.jsonl")
             assert main([address, *options, "--events", str(events)]) == (0 if "0*" in address else 2)
             assert events.read_bytes() == Path("one.jsonl").read_bytes(), address
+    source = open_source(addresses[3])
+    assert isinstance(source, Pictures)
+    monkeypatch.chdir("photos")  # a worker of a cluster has a folder of its own
+    archive_module._open.cache_clear()
+    assert source.load(source.pictures[0])
     for address in ("memory://none", "zip://*.jpg::none.zip", "memory://some/*.txt"):
         assert main([address, "--no-display"]) == 2
 
