@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from edge.backend import SHIPPED
-from edge.cluster import client
+from edge.cluster import client, dask_cluster
 from edge.cluster.client import Plan, read_in_order, read_pictures
 from edge.cluster.progress import duration
 from edge.cluster.resume import Done, read_done
@@ -177,6 +179,19 @@ def test_a_run_that_is_stopped_ends_at_once() -> None:
     start_s = time.monotonic()
     assert list(read_in_order(Stuck(), Any, [Picture("a", "a")], stop, lambda: None)) == []
     assert time.monotonic() - start_s < 5
+
+
+def test_a_busy_worker_does_not_hold_up_the_end() -> None:
+    limits = []
+
+    class Nanny:
+        async def close(self, timeout: float) -> None:
+            limits.append(timeout)
+            raise TimeoutError
+
+    asyncio.run(dask_cluster._close_workers(SimpleNamespace(workers={0: Nanny(), 1: Nanny()})))
+    assert len(limits) == 2
+    assert max(limits) < 2
 
 
 LINE = '{{"frame": {}, "time": 0.0, "file": "{}", "faces": []}}\n'
