@@ -84,7 +84,9 @@ def _absolute(address: str) -> str:
     """Return an address whose file of this machine, the last part of a chain, is found from any working folder."""
     inside, mark, last = address.rpartition("::")
     file = last.removeprefix("file://")
-    return f"{inside}{mark}{os.path.abspath(os.path.expanduser(file))}" if mark and "://" not in file else address  # noqa: PTH100, PTH111
+    if not mark or "://" in file or last.startswith("file:///"):
+        return address
+    return f"{inside}{mark}{os.path.abspath(os.path.expanduser(file))}"  # noqa: PTH100, PTH111 (a text, as fsspec's)
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class Pictures(Source):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        paths = sorted(picture_paths(text))
+        paths = sorted(set(picture_paths(text)))  # glob gives those of **/** twice
         self.files = [path for path in paths if _is_picture(path)]
         pictures = set(self.files)
         self.notice = _left_out(text, [path for path in paths if not (path in pictures or _is_system_file(path))])

@@ -368,6 +368,10 @@ def test_what_does_not_go_with_workers_is_one_line(
     assert not Path("e.jsonl").exists()
 
 
+def test_a_pattern_gives_each_picture_once(photos: Path) -> None:
+    assert len(open_source("**/**/*.jpg").files) == len(list(photos.iterdir()))
+
+
 @pytest.mark.parametrize("workers", ["0", "two", "-1"])
 def test_workers_are_a_number_or_an_address(workers: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
