@@ -223,7 +223,7 @@ def _save_neutral(options: RunOptions, pipeline: Pipeline) -> None:
         return
     profile = pipeline.calibrator.profile()
     if profile is None:
-        _report(options, f"no neutral profile to save to {options.save_neutral}: no neutral face was seen for long enough")
+        _report(options, f"no neutral profile to save to {options.save_neutral}: no face was seen for long enough")
     else:
         replace(profile, name=options.save_neutral.stem).save(options.save_neutral)
 
