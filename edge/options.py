@@ -215,7 +215,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blur", action="store_true", help="hide the faces in every picture that is shown or written")
     parser.add_argument("--report", metavar="FILE", help="at the end, a page (.html) or table (.csv) of what was seen")
     parser.add_argument("--report-pictures", metavar="FILE", help="the same with pictures of the strongest moments")
-    parser.add_argument("--every", type=positive, metavar="SECONDS", help="events: a line each time so many seconds have passed")
+    parser.add_argument("--every", type=positive, metavar="SECONDS", help="events: one line each SECONDS")
     parser.add_argument("--on-change", action="store_true", help="events: a line when a face or its emotion changes")
     parser.add_argument("--stats", type=Path, metavar="FILE", help="FPS and stage times as JSON, at the end")
 
