@@ -137,7 +137,7 @@ CASES = [
     (TRAIN, "--data data --head-epochs 9 --epochs 3", "must not exceed"),
     (TRAIN, "--data data --batch-size 65 --weights none --size 32", "at least one batch"),
     (TRAIN, "--data data --batch-size 7 --weights nowhere.h5", "weights file"),
-    (TRAIN, "--data data --batch-size 7 --weights garbage.jpg", "could not load"),
+    (TRAIN, "--data data --batch-size 7 --weights garbage.jpg", "check --weights"),
     (TRAIN, "--resume", "--out"),
     (TRAIN, "--resume --out empty", "recipe.json"),
     (TRAIN, "--data data --seed 5000000000", "from 0"),
