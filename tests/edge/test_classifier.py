@@ -64,7 +64,7 @@ def test_the_default_model_names_what_most_annotators_see(public_test: Path) -> 
     metrics = evaluate_on_votes(votes, predict(SHIPPED, faces.images))
     assert metrics["clear_faces"] == 3172
     assert metrics["accuracy"] > 0.86
-    assert metrics["mean_recall"] > 0.76
+    assert metrics["mean_recall"] > 0.79
     assert metrics["calibration_error"] < 0.03
 
 

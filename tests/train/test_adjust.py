@@ -42,7 +42,7 @@ def test_the_written_model_predicts_what_the_table_says(
     model = tiny_run / "model.keras"
     out = tmp_path / "adjusted.keras"
     common = ["--model", str(model), "--data", str(drawn_data)]
-    assert main([*common, "--offsets", "neutral=-2", "-o", str(out)]) == 0
+    assert main([*common, "--offsets", "neutral=-2", "--temperature", "0.5", "-o", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "21 faces of held-out, against labels" in printed
     assert printed.count("tau ") == 8
@@ -50,7 +50,7 @@ def test_the_written_model_predicts_what_the_table_says(
     images = load(drawn_data)["public"].images
     before = predict_keras(load_model(model), images)
     after = predict_keras(load_model(out), images)
-    np.testing.assert_allclose(after, shift_logits(before, parse_offsets("neutral=-2")), atol=1e-5)
+    np.testing.assert_allclose(after, shift_logits(before, parse_offsets("neutral=-2"), 0.5), atol=1e-5)
     assert after[:, NEUTRAL].mean() < before[:, NEUTRAL].mean()
     assert [w.shape for w in load_model(out).get_weights()] == [w.shape for w in load_model(model).get_weights()]
 
