@@ -93,7 +93,7 @@ def test_text_that_is_no_card_is_refused(text: bytes | str) -> None:
 def test_the_shipped_card_documents_the_model() -> None:
     card = read_model_file(SHIPPED).card
     assert card.labels == EMOTIONS
-    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 80)
+    assert (card.precision, card.architecture, card.input_size) == ("int8", "mobilenet_v2", 96)
     assert card.calibration is not None
     assert card.calibration["faces"] >= 100
     assert card.targets == "votes"

@@ -29,7 +29,7 @@ def test_this_runtime_computes_what_the_card_says(path: object) -> None:
 @pytest.mark.parametrize(
     ("wrong", "found"),
     [
-        (lambda right: np.roll(right, 1), "answers happy 0.0%"),
+        (lambda right: np.roll(right, 1), "answers happy 0."),
         (lambda right: np.eye(7, dtype=np.float32)[4], "answers happy 0.0%"),
         (lambda right: np.full(7, 1 / 7, np.float32), "answers happy 14.3%"),
         (lambda right: right * np.float32("nan"), "answers happy nan%"),
@@ -41,7 +41,8 @@ def test_a_runtime_that_computes_something_else_is_named(
 ) -> None:
     run = LiteRT.run
     monkeypatch.setattr(LiteRT, "run", lambda self, pixels: wrong(run(self, pixels)))
-    with pytest.raises(ModelError, match=r"expected 96\.9%") as raised:
+    expected = max(read_model_file(SHIPPED).card.face_probabilities)
+    with pytest.raises(ModelError, match=f"expected {expected:.1%}") as raised:
         open_backend(SHIPPED)
     assert found in str(raised.value)
     assert "install another version of " in str(raised.value)
