@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,6 @@ class NeutralAverage:
     """
 
     labels: tuple[str, ...]
-    model: str
     mean_log: Probabilities
     last_s: float
     seen_s: float = 0.0
@@ -56,7 +55,7 @@ class NeutralAverage:
 
     def profile(self) -> NeutralProfile | None:
         """Return the profile; None until the face has been seen for long enough."""
-        return NeutralProfile(self.labels, self.mean_log, model=self.model) if self.seen_s >= WAIT_S else None
+        return NeutralProfile(self.labels, self.mean_log) if self.seen_s >= WAIT_S else None
 
 
 class Calibrator:
@@ -106,7 +105,7 @@ class Calibrator:
         """Give each face with outputs its profile; the one seen in most frames, at first, is the one to save."""
         faces = [self._faces[id_] for id_ in sorted(self._faces, reverse=True) if self._faces[id_].outputs]
         for face in sorted(faces, key=lambda face: len(face.outputs)):
-            face.profile = NeutralProfile.from_outputs(self._labels, face.outputs, model=self._model)
+            face.profile = NeutralProfile.from_outputs(self._labels, face.outputs)
             face.outputs = []
             self._last_profile = face.profile
         if not faces:
@@ -148,14 +147,15 @@ class Calibrator:
 
     def _add_to_average(self, face: _Face, probabilities: Probabilities) -> None:
         if face.average is None:
-            face.average = NeutralAverage(self._labels, self._model, log_probabilities(probabilities), self._time_s)
+            face.average = NeutralAverage(self._labels, log_probabilities(probabilities), self._time_s)
         face.average.update(probabilities, self._time_s)
 
     def profile(self) -> NeutralProfile | None:
         """Return the profile to save: of the last countdown's main face, the default, or the longest average."""
         averages = [face.average for face in self._faces.values() if face.average]
         longest = max(averages, key=lambda average: average.seen_s, default=None)
-        return self._last_profile or self.default or (longest.profile() if longest else None)
+        found = self._last_profile or self.default or (longest.profile() if longest else None)
+        return replace(found, model=self._model) if found else None
 
 
 def open_calibrator(text: str | None, detector: Detector, classifier: Classifier) -> Calibrator:

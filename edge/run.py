@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, Any
 from edge.auto_model import OpenModel, open_model
 from edge.blur import FaceHider
 from edge.classifier import Classifier
-from edge.cluster.resume import delete_notes
 from edge.conflicts import check_folder, check_outputs
 from edge.errors import UsageError, exit_status
 from edge.files import write_json
@@ -98,7 +97,7 @@ def run(options: RunOptions) -> int:
                 if plan:
                     plan.read(options, model.path, sinks, pipeline.meter)
                 else:
-                    delete_notes(outputs)
+                    _forget_workers(outputs)
                     frames = _frames(options, source, watched, stack)
                     loop(frames, pipeline, sinks, FaceHider() if options.blur else None, source.skip)
         finally:  # also when an output fails, so that the statistics of the frames before are not lost
@@ -158,6 +157,14 @@ def _plan_workers(options: RunOptions, source: Source, model: Path, pipeline: Pi
     from edge.cluster.client import make_plan  # here: few runs need it
 
     return make_plan(options, source, model, pipeline)
+
+
+def _forget_workers(outputs: Sequence[Output]) -> None:
+    """Delete what a run with workers noted beside events that this run replaces."""
+    if any(output.name == "events" for output in outputs):
+        from edge.cluster.resume import delete_notes  # here: few runs need it
+
+        delete_notes(outputs)
 
 
 def _frames(options: RunOptions, source: Source, watched: bool, stack: contextlib.ExitStack) -> Iterable[Frame]:

@@ -53,7 +53,8 @@ class Haar(Detector):
         size = [max(1, round(side * scale)) for side in (grey.shape[1], grey.shape[0])]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         width = round(border * longest * scale)  # added to the resized image, whose size is bounded
-        grey = cv2.copyMakeBorder(grey, width, width, width, width, cv2.BORDER_REPLICATE)
+        if width:
+            grey = cv2.copyMakeBorder(grey, width, width, width, width, cv2.BORDER_REPLICATE)
         window = max(WINDOW_SIZE, round(smallest * scale))
         boxes, _, rows = self.invoke(grey, SCALE_STEP, NEIGHBOURS, minSize=(window, window), outputRejectLevels=True)
         weights = np.ravel(rows)
