@@ -98,7 +98,7 @@ def parse_args(description: str | None, argv: list[str] | None = None) -> Option
         if not MIN_FRAME_SIDE <= min(width, height) <= max(width, height) <= MAX_FRAME_SIDE or width % 2 or height % 2:
             expected = f"even sides of {MIN_FRAME_SIDE} to {MAX_FRAME_SIDE}"
             parser.error(f"--resolutions: expected {expected}, found {width}x{height}")
-    others = [f"--{name.replace('_', '-')}" for name in parser.given(argv) if name not in ("rendered", "out")]
+    others = [option for name, option in parser.given(argv).items() if name not in ("rendered", "out")]
     if args.rendered is not None and others:
         parser.error(f"--from renders what was measured; leave out {', '.join(others)}")
     args.out = args.out or (results_folder(args.rendered) if args.rendered else _new_folder())

@@ -27,10 +27,12 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, formatter_class=HelpFormatter)
         self._negative_number_matcher = re.compile(r"-\.?\d")  # -1..1 is a value, as in Python 3.14, not an option
 
-    def given(self, argv: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return the names of the options that a command line gives, also those with their default as the value."""
+    def given(self, argv: Sequence[str] | None = None) -> dict[str, str]:
+        """Return the attributes that a command line sets, also to their defaults, each with its option: mix: --mix."""
         unset = argparse.Namespace(**{action.dest: None for action in self._actions})  # keeps the defaults out
-        return tuple(name for name, value in vars(self.parse_args(argv, unset)).items() if value is not None)
+        values = vars(self.parse_args(argv, unset))
+        names = {action.dest: (action.option_strings or [action.dest])[-1] for action in self._actions}
+        return {name: names[name] for name, value in values.items() if value is not None}
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {printable(redacted(message))}; see {self.prog} --help\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fraction, positive, share, whole
@@ -18,15 +19,15 @@ SEED = whole(0, 2**32 - 1)
 class Options:
     """Hold the recipe of a run, its folder, and how to run it.
 
-    `given` are the recipe's fields that were asked for; `seeds` asks for one run per seed; `strict` makes damaged faces
-    an error.
+    `given` has the recipe's fields that were asked for, each with its option; `seeds` asks for one run per seed;
+    `strict` makes damaged faces an error.
     """
 
     recipe: Recipe
     out: Path | None = None
     resume: bool = False
     seeds: tuple[int, ...] = ()
-    given: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
 
 
@@ -39,10 +40,10 @@ def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
     _add_learning(parser.add_argument_group("targets and loss"))
     _add_run(parser)
     args = parser.parse_args(argv)
-    names = [field.name for field in fields(Recipe) if field.name not in FOUND]
+    names = [item.name for item in fields(Recipe) if item.name not in FOUND]
     recipe = Recipe(**{name: getattr(args, name) for name in names})
     recipe = replace(recipe, teachers=tuple(recipe.teachers))
-    given = tuple(name for name in parser.given(argv) if name in names)
+    given = {name: option for name, option in parser.given(argv).items() if name in names}
     if recipe.head_epochs > recipe.epochs and not args.resume:
         parser.error(f"--head-epochs {recipe.head_epochs} must not exceed --epochs {recipe.epochs}")
     if "votes" in given and not (recipe.soft_labels or args.resume):

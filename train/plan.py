@@ -6,6 +6,7 @@ All of it comes before Keras is imported, which takes long.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def planned_runs(options: Options, chief: bool) -> dict[Path, Recipe]:
     if options.resume and options.out is None:
         raise UsageError("--resume expects the folder of the run to continue; add --out runs/NAME")
     if options.resume and options.given:
-        names = ", ".join("--" + name.replace("_", "-") for name in options.given)
-        raise UsageError(f"--resume uses the run's own recipe, but {names} would change it; leave it out")
+        given = ", ".join(options.given.values())
+        raise UsageError(f"--resume uses the run's own recipe, but {given} would change it; leave it out")
     out = options.out or RUNS / f"{options.recipe.arch}-{time.strftime('%Y%m%d-%H%M%S')}"
     folders = {out.with_name(f"{out.name}-seed{seed}"): seed for seed in options.seeds} or {out: options.recipe.seed}
     started = [folder for folder in folders if recipe_file(folder).exists()]
@@ -88,7 +89,7 @@ def load_faces(recipe: Recipe, strict: bool, is_new: bool) -> DataSet:
     return load(Path(recipe.data), splits, strict, recipe.labels, recipe.ignore, checked=is_new)
 
 
-def completed(recipe: Recipe, faces: dict[str, FaceSet], given: tuple[str, ...], workers: int) -> Recipe:
+def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str], workers: int) -> Recipe:
     """Return the recipe of a new run with what follows from the faces and from the model that it starts from.
 
     `given` are the fields that were asked for, which stay as they are.

@@ -81,8 +81,8 @@ def test_a_run_per_seed(tmp_path: Path) -> None:
         "run-seed0": (0, 0.2),
         "run-seed7": (7, 0.2),
     }
-    with pytest.raises(UsageError, match="--epochs would change it"):
-        planned_runs(parse_args(None, f"--resume --epochs 18 --out {out}".split()), chief=True)
+    with pytest.raises(UsageError, match="--epochs, --teacher would change it"):
+        planned_runs(parse_args(None, f"--resume --epochs 18 --teacher a.tflite --out {out}".split()), chief=True)
     with pytest.raises(ModelError, match=r"recipe\.json"):
         planned_runs(Options(RECIPE, out, resume=True), chief=True)
     write(out / "fold-1" / "recipe.json", validation="folds")
