@@ -67,7 +67,7 @@ def train(options: Options) -> int:
     for folder, recipe in runs.items():
         if len(runs) > 1:
             keras.utils.clear_session()  # frees the memory of the run before
-        _print_start(training, validation, folder)
+        _print_start(training, validation, recipe, folder)
         try:
             result = train_run(training, validation, recipe, folder, team)
         except KeyboardInterrupt:
@@ -80,12 +80,13 @@ def train(options: Options) -> int:
     return 0
 
 
-def _print_start(training: FaceSet, validation: FaceSet | None, folder: Path) -> None:
+def _print_start(training: FaceSet, validation: FaceSet | None, recipe: Recipe, folder: Path) -> None:
     tested = f"accuracy by {FOLD_COUNT} folds" if validation is None else f"{len(validation)} ({validation.split}) for "
     tested += "" if validation is None else "choosing the epoch"
     counts = ", ".join(f"{name} {count}" for name, count in zip(training.classes, training.counts(), strict=True))
     print(f"{len(training)} faces for training, {tested}; run folder {folder}")
     print(f"{len(training.classes)} classes: {counts}")
+    print(f"{recipe.arch} at {recipe.size}x{recipe.size} pixels, from {recipe.weights}")
 
 
 def train_run(

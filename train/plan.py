@@ -31,7 +31,7 @@ from train.options import Options
 from train.predict import classes_of
 from train.provenance import data_set
 from train.recipe import ARCHITECTURE, AUTO, Recipe, read_recipe, recipe_file, recipe_of
-from train.runs import RUNS, check_model_file, is_weights_file
+from train.runs import RUNS, check_model_file, input_size, is_weights_file
 from train.votes import read_votes
 
 LEAST_STEPS = 4  # of an epoch; a set of few faces has smaller batches
@@ -106,6 +106,8 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
         return recipe
     base = recipe_of(Path(recipe.weights))
     network: dict[str, Any] = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in given}
+    if base is None and "size" not in given:
+        network["size"] = input_size(Path(recipe.weights)) or recipe.size
     if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(given):
         network["head_epochs"] = recipe.epochs  # few faces teach a last layer, and would spoil the others
     base = base or Recipe(data="")  # see train.recipe.describe_training

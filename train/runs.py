@@ -125,6 +125,16 @@ def drop_newer_keys(path: Path) -> None:
             archive.writestr(info, content)
 
 
+def input_size(path: Path) -> int | None:
+    """Return the side of a .keras file's input in pixels, without Keras; None if the file does not tell."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        return int(config["config"]["layers"][0]["config"]["batch_shape"][1])
+    except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError):
+        return None
+
+
 def _without_newer_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_newer_keys(item) for key, item in value.items() if key not in NEWER_KEYS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -114,6 +115,19 @@ def test_an_option_is_obeyed_also_with_its_default_value(
     faces = FaceSet(np.zeros((14, 48, 48), np.uint8), np.arange(14) % 7, tuple(map(str, range(14))), "train")
     recipe = completed(options.recipe, {"train": faces}, options.given, workers=1)
     assert (recipe.size, recipe.head_epochs, recipe.batch_size) == expected
+
+
+def test_a_model_without_a_recipe_decides_the_size(tmp_path: Path) -> None:
+    weights = tmp_path / "m.keras"
+    config = {"config": {"layers": [{"config": {"batch_shape": [None, 112, 112, 3]}}]}}
+    with zipfile.ZipFile(weights, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+    faces = FaceSet(np.zeros((700, 48, 48), np.uint8), np.arange(700) % 7, tuple(map(str, range(700))), "train")
+    recipe = Recipe(data="", weights=str(weights))
+    assert completed(recipe, {"train": faces}, {}, workers=1).size == 112
+    assert completed(recipe, {"train": faces}, {"size": "--size"}, workers=1).size == recipe.size
+    weights.write_bytes(b"no model")
+    assert completed(recipe, {"train": faces}, {}, workers=1).size == recipe.size, "refused where it is opened"
 
 
 @pytest.mark.parametrize("name", ["me.jpg", "me.h5", "me.keras"])
