@@ -16,7 +16,7 @@ import numpy.typing as npt
 from benchmarks.measure.detectors import open_detectors
 from benchmarks.measure.labelled import detect_largest, labelled_pictures
 from edge.arguments import ArgumentParser
-from edge.backend import SHIPPED, open_backend
+from edge.backend import SHIPPED, model_path, open_backend
 from edge.classifier import Classifier
 from edge.detector import DETECTORS
 from edge.errors import DataError, exit_status
@@ -36,7 +36,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with pictures in <emotion>/")
     parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"], help="a table each")
     parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
-    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="FILE", help="classifier .tflite or .onnx")
+    parser.add_argument("--model", type=model_path, default=SHIPPED, metavar="FILE", help="classifier .tflite or .onnx")
     return parser.parse_args(argv)
 
 

@@ -30,7 +30,7 @@ from benchmarks.measure.labelled import (
 from benchmarks.measure.peer import check_peer, open_peer
 from benchmarks.report.blocks import Table, plain
 from edge.arguments import ArgumentParser
-from edge.backend import SHIPPED, open_backend
+from edge.backend import SHIPPED, model_path, open_backend
 from edge.classifier import Classifier
 from edge.detector import DETECTORS
 from edge.errors import exit_status
@@ -86,7 +86,7 @@ def parse_args(argv: list[str] | None = None) -> Options:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders with pictures in <emotion>/")
     parser.add_argument("--detector", nargs="+", choices=DETECTORS, default=["yunet", "haar"], help="each of these")
     parser.add_argument("--detector-model", type=Path, metavar="FILE", help="BlazeFace's file")
-    parser.add_argument("--model", type=Path, nargs="+", default=[SHIPPED], metavar="FILE", help="each of these")
+    parser.add_argument("--model", type=model_path, nargs="+", default=[SHIPPED], metavar="FILE", help="each of these")
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has fer, to read the same pictures")
     parser.add_argument(
         "--person", type=_pattern, default=PERSON, metavar="REGEX", help="its group names a file's person"

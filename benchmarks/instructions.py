@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.measure.detectors import open_detectors
 from edge.arguments import ArgumentParser
-from edge.backend import SHIPPED, open_backend
+from edge.backend import SHIPPED, model_path, open_backend
 from edge.classifier import Classifier
 from edge.errors import exit_status
 from edge.meter import Meter
@@ -44,7 +44,7 @@ class Options:
 
 def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.instructions", __doc__)
-    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="FILE", help="default: the shipped one")
+    parser.add_argument("--model", type=model_path, default=SHIPPED, metavar="FILE", help="default: the shipped one")
     parser.add_argument(
         "--detector-model", type=Path, metavar="FILE", help="for the detector that can use it; default: its usual file"
     )

@@ -13,7 +13,7 @@ from benchmarks.measure.clip import read_clip
 from benchmarks.measure.detectors import open_detectors
 from benchmarks.report.blocks import Table, Text, markdown
 from edge.arguments import ArgumentParser
-from edge.backend import SHIPPED, open_backend
+from edge.backend import SHIPPED, model_path, open_backend
 from edge.classifier import Classifier
 from edge.detectors.base import Detector
 from edge.errors import exit_status
@@ -52,7 +52,7 @@ class Steadiness:
 def parse_args(argv: list[str] | None = None) -> Options:
     parser = ArgumentParser("python -m benchmarks.steadiness", __doc__)
     parser.add_argument("--sources", nargs="+", default=["demo"], metavar="CLIP", help="the first ten seconds of each")
-    parser.add_argument("--model", type=Path, default=SHIPPED, help=".tflite or .onnx file made by export")
+    parser.add_argument("--model", type=model_path, default=SHIPPED, help=".tflite or .onnx file made by export")
     parser.add_argument(
         "--detector-model", type=Path, metavar="FILE", help="for the detector that can use it; default: its usual file"
     )

@@ -11,6 +11,7 @@ from edge.model_file import read_model_file
 from edge.self_check import self_check
 
 SHIPPED = Path(__file__).parent / "models" / "emotion_int8.tflite"
+NAMED = {name: SHIPPED.with_name(f"emotion_{name}_int8.tflite") for name in ("labels",)}
 BACKENDS = {".tflite": "edge.backends.litert:LiteRT", ".onnx": "edge.backends.onnxruntime:OnnxRuntime"}
 MAX_THREADS = 64
 EXPORT = "export it, where TensorFlow is: python -m export.tflite --int8 --model {path}"
@@ -23,6 +24,11 @@ WAYS_OUT = {  # suffix of a model -> what to do where it is not expected
     ".pb": f"convert a frozen graph with python -m tf2onnx.convert --graphdef, {THEN_ADOPT}",
     ".zip": "unpack it, and name the model inside",
 }
+
+
+def model_path(name: Path | str) -> Path:
+    """Return the file of a shipped model that is called by its short name, see NAMED; any other path as it is."""
+    return NAMED.get(str(name), Path(name))
 
 
 def check_suffix(path: Path) -> None:

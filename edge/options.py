@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.arguments import ArgumentParser, fourcc, fraction, positive, resolution, whole, workers
-from edge.backend import MAX_THREADS, SHIPPED
+from edge.backend import MAX_THREADS, NAMED, SHIPPED, model_path
 from edge.detector import DETECTORS
 from edge.sink import SINKS, Output
 from edge.sinks.outlet import STANDARD_OUTPUTS
@@ -160,9 +160,10 @@ def _wait(text: str) -> float:
 def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
-        type=Path,
+        type=model_path,
         default=SHIPPED,
-        help=".tflite or .onnx file; auto or a folder: the fastest one nearly as accurate as the best",
+        help=f".tflite or .onnx file, or a shipped one by name: {', '.join(NAMED)}; auto or a folder: the fastest one "
+        "nearly as accurate as the best",
     )
     parser.add_argument(
         "--detector", default="auto", choices=["auto", *DETECTORS], help="auto: the best one that runs here"

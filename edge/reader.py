@@ -21,7 +21,7 @@ from types import TracebackType
 
 import numpy as np
 
-from edge.backend import SHIPPED, open_backend
+from edge.backend import SHIPPED, model_path, open_backend
 from edge.classifier import Classifier
 from edge.detector import open_detector
 from edge.errors import SourceError, UsageError
@@ -49,7 +49,7 @@ class EmotionReader:
         detector_model: Path | str | None = None,
         threads: int = 1,
     ) -> None:
-        classifier = Classifier(open_backend(Path(model), threads))
+        classifier = Classifier(open_backend(model_path(model), threads))
         face_detector = open_detector(detector, Path(detector_model) if detector_model else None)
         self._pipeline = Pipeline(face_detector, classifier, Meter(), workers=threads)
         self._next_index = 0

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.arguments import ArgumentParser
+from edge.backend import model_path
 from edge.errors import OutputError, exit_status
 from edge.files import check_writable, write_json
 from train import plots, results, tables
@@ -43,7 +44,7 @@ WARNINGS = {
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = ArgumentParser("python -m train.evaluate", __doc__)
-    parser.add_argument("--model", type=Path, required=True, help=".keras, .tflite or .onnx file")
+    parser.add_argument("--model", type=model_path, required=True, help=".keras, .tflite or .onnx file")
     parser.add_argument("--data", type=Path, default=DATA, help="data set")
     add_classes(parser)
     parser.add_argument(

@@ -24,7 +24,7 @@ from edge.app.gate import Gate
 from edge.app.page import open_page, plain_theme
 from edge.app.sessions import Sessions
 from edge.arguments import ArgumentParser, whole
-from edge.backend import SHIPPED
+from edge.backend import SHIPPED, model_path
 from edge.detector import DETECTORS
 from edge.errors import MissingExtra, OutputError, exit_status
 from edge.reader import EmotionReader
@@ -52,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> AppOptions:
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to serve on; 0.0.0.0: for other devices too")
     parser.add_argument("--port", type=whole(0, 65535), default=PORT, help="0: a free one")
     parser.add_argument("--share", action="store_true", help="get a public link from Gradio, for anybody who has it")
-    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="FILE", help=".tflite or .onnx file")
+    parser.add_argument("--model", type=model_path, default=SHIPPED, metavar="FILE", help=".tflite or .onnx file")
     parser.add_argument(
         "--detector", default="auto", choices=["auto", *DETECTORS], help="auto: the best one that runs here"
     )

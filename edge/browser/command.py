@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.arguments import ArgumentParser
-from edge.backend import SHIPPED
+from edge.backend import SHIPPED, model_path
 from edge.browser.files import site_files
 from edge.browser.third_party import FILES
 from edge.errors import OutputError, exit_status
@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("edge-emotion browser", __doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="new or empty folder, or one of an earlier run")
     parser.add_argument("--offline", action="store_true", help="put the third parties' files into the site (10 MB)")
-    parser.add_argument("--model", type=Path, default=SHIPPED, metavar="FILE", help=".tflite file of this project")
+    parser.add_argument(
+        "--model", type=model_path, default=SHIPPED, metavar="FILE", help=".tflite file of this project"
+    )
     args = parser.parse_args(argv)
     return exit_status(lambda: write(args))
 

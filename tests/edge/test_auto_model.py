@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from edge.auto_model import AUTO, OpenModel, open_fastest, open_model
-from edge.backend import SHIPPED, open_backend
+from edge.backend import NAMED, SHIPPED, model_path, open_backend
 from edge.errors import ModelError
 
-LABELS_MODEL = SHIPPED.with_name("emotion_labels_int8.tflite")  # its targets are those of the tiny network
+LABELS_MODEL = NAMED["labels"]  # its targets are those of the tiny network
 
 
 def test_every_file_that_opens_is_timed_and_the_others_are_named(exported: dict[str, Path], tmp_path: Path) -> None:
@@ -43,6 +43,13 @@ def test_a_faster_model_is_chosen_only_within_the_accuracy_budget(
 def test_a_named_file_is_opened_without_a_choice() -> None:
     model = open_model(SHIPPED, threads=1)
     assert (model.path, model.reason) == (SHIPPED, None)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_shipped_model_has_a_short_name(name: str) -> None:
+    assert model_path(name) == model_path(Path(name)) == NAMED[name]
+    assert open_backend(model_path(name)).card.labels == open_backend(SHIPPED).card.labels
+    assert model_path(f"./{name}") == Path(name), "a folder of that name"
 
 
 def test_a_folder_without_models_is_an_error(tmp_path: Path) -> None:

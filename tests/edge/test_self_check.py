@@ -7,17 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.backend import SHIPPED, open_backend
+from edge.backend import NAMED, SHIPPED, open_backend
 from edge.backends.litert import LiteRT
 from edge.errors import ModelError
 from edge.model_file import read_model_file
 from edge.self_check import TOLERANCE, face_input, self_check
 from edge.values import Image, Probabilities
 
-LABELS_MODEL = SHIPPED.with_name("emotion_labels_int8.tflite")
 
-
-@pytest.mark.parametrize("path", [SHIPPED, LABELS_MODEL], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [SHIPPED, *NAMED.values()], ids=lambda path: path.stem)
 def test_this_runtime_computes_what_the_card_says(path: object) -> None:
     check = self_check(open_backend(path))
     assert check.passed
