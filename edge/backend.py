@@ -11,7 +11,7 @@ from edge.model_file import read_model_file
 from edge.self_check import self_check
 
 SHIPPED = Path(__file__).parent / "models" / "emotion_int8.tflite"
-NAMED = {name: SHIPPED.with_name(f"emotion_{name}_int8.tflite") for name in ("labels",)}
+NAMED = {name: SHIPPED.with_name(f"emotion_{name}_int8.tflite") for name in ("tiny", "labels")}
 BACKENDS = {".tflite": "edge.backends.litert:LiteRT", ".onnx": "edge.backends.onnxruntime:OnnxRuntime"}
 MAX_THREADS = 64
 EXPORT = "export it, where TensorFlow is: python -m export.tflite --int8 --model {path}"

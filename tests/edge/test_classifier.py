@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.backend import SHIPPED, open_backend
+from edge.backend import NAMED, SHIPPED, open_backend
 from edge.backends import litert
 from edge.classifier import Classifier, ClassifierPool
 from edge.detectors.haar import Haar
@@ -58,14 +58,28 @@ def test_a_shipped_model_has_the_accuracy_on_its_card(public_test: Path, name: s
     assert accuracy == pytest.approx(open_backend(path).card.validation["accuracy"], abs=0.002)
 
 
-def test_the_default_model_names_what_most_annotators_see(public_test: Path) -> None:
+@pytest.mark.parametrize(
+    ("path", "accuracy", "mean_recall", "calibration_error"),
+    [(SHIPPED, 0.86, 0.79, 0.03), (NAMED["tiny"], 0.825, 0.72, 0.05)],
+    ids=["default", "tiny"],
+)
+def test_what_most_annotators_see_is_named(
+    public_test: Path, path: Path, accuracy: float, mean_recall: float, calibration_error: float
+) -> None:
     faces = load(public_test, ("public",))["public"]
     votes = votes_on(faces.names, shared("data/ferplus.csv"))
-    metrics = evaluate_on_votes(votes, predict(SHIPPED, faces.images))
+    metrics = evaluate_on_votes(votes, predict(path, faces.images))
     assert metrics["clear_faces"] == 3172
-    assert metrics["accuracy"] > 0.86
-    assert metrics["mean_recall"] > 0.79
-    assert metrics["calibration_error"] < 0.03
+    assert metrics["accuracy"] > accuracy
+    assert metrics["mean_recall"] > mean_recall
+    assert metrics["calibration_error"] < calibration_error
+
+
+def test_the_tiny_model_takes_a_third_of_the_default_ones_multiply_adds() -> None:
+    tiny, default = (open_backend(path).card for path in (NAMED["tiny"], SHIPPED))
+    assert tiny.macs
+    assert default.macs
+    assert tiny.macs < default.macs / 3
 
 
 @pytest.mark.parametrize("name", SMILING)
