@@ -103,18 +103,17 @@ def adjust(
     temperature: float,
     out: Path | None,
 ) -> int:
-    """Print the table of the model; write the adjusted model to `out` if one is named."""
-    path = model
-    if out is not None and (out.suffix != ".keras" or out.resolve() == path.resolve()):
+    """Print the table of the model file; write the adjusted model to `out` if one is named."""
+    if out is not None and (out.suffix != ".keras" or out.resolve() == model.resolve()):
         raise UsageError(f"expected -o with a new .keras file, found {out}")
     if out is not None:
         check_writable(out)
-    if (classes := classes_of(path)) != EMOTIONS:
+    if (classes := classes_of(model)) != EMOTIONS:
         raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(classes)}")
-    training, validation = (faces.of_classes(EMOTIONS) for faces in _faces(Path(data), recipe_of(path)))
+    training, validation = (faces.of_classes(EMOTIONS) for faces in _faces(Path(data), recipe_of(model)))
     require_keras()
-    network = load_model(path)
-    head = last_layer(network, path)
+    network = load_model(model)
+    head = last_layer(network, model)
     examples = training_examples(training, Recipe(data, soft_labels=soft_labels))
     priors = emotion_frequencies(examples.targets)
     with progress() as stage:
@@ -127,7 +126,7 @@ def adjust(
     if out is not None:
         rows.append(("chosen", chosen, temperature))
     _print_table(rows, validation, probabilities, soft_labels)
-    recipe = recipe_of(path)
+    recipe = recipe_of(model)
     if recipe is None or recipe.validation == "public":
         print("the model may have been trained on these faces (no recipe with --validation held-out): too good a table")
     if out is not None:
