@@ -47,7 +47,11 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBBI", width, height, 8, 2, 0, 0, 0, 0)
 
 
-TWO_HAPPY = r"1: happy \d+%, 2: happy \d+%"
+def two_happy() -> str:
+    """Return what the app has to say of both faces: what the reader reads in them."""
+    with EmotionReader() as reader:
+        readings = reader.read(cv2.imdecode(np.frombuffer(two_faces(), np.uint8), cv2.IMREAD_COLOR))
+    return ", ".join(f"{i}: happy {reading.probabilities['happy']:.0%}" for i, reading in enumerate(readings, 1))
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def session() -> Iterator[Session]:
 
 def test_every_face_is_drawn_and_named_and_one_is_chosen(session: Session) -> None:
     answer = session.read(two_faces())
-    assert re.fullmatch(TWO_HAPPY, answer.text)
+    assert answer.text == two_happy()
     drawn = cv2.imdecode(np.frombuffer(answer.jpeg or b"", np.uint8), cv2.IMREAD_COLOR)
     assert drawn.shape == (512, 1024, 3)
     assert all(
@@ -259,11 +263,11 @@ def test_the_page_reads_pictures_and_the_camera_and_loads_nothing_from_elsewhere
     text = "document.querySelector('#text textarea, #text input')?.value"
     with chromium.open_page(url, [f"--use-file-for-fake-video-capture={clip}"]) as browser:
         wait_for(browser, "!!document.querySelector('#scores')")
-        for file, expected in ((damaged, "expected a whole picture"), (crowd, TWO_HAPPY)):
+        for file, expected in ((damaged, "expected a whole picture"), (crowd, two_happy())):
             root = browser.command("DOM.getDocument")["root"]["nodeId"]
             field = browser.command("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
             browser.command("DOM.setFileInputFiles", nodeId=field, files=[str(file)])
-            wait_for(browser, f"/^{expected}/.test({text})")
+            wait_for(browser, f"{text}.startsWith('{expected}')")
         wait_for(browser, "document.querySelectorAll('#face input').length === 2")
         assert browser.evaluate("document.querySelector('#shown img').src.startsWith('data:image/jpeg')")
         click(browser, "This is my neutral face")
