@@ -111,7 +111,7 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
     if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(given):
         network["head_epochs"] = recipe.epochs  # few faces teach a last layer, and would spoil the others
     base = base or Recipe(data="")  # see train.recipe.describe_training
-    return replace(recipe, **network, start=(*base.start, f"{base.data_set} ({base.terms})"))
+    return replace(recipe, **network, start=(*base.start, base.training()))
 
 
 def fitting_batch_size(faces: int, largest: int) -> int:

@@ -74,7 +74,7 @@ class Recipe:
     classes: tuple[str, ...] = EMOTIONS  # in the order of the model's outputs
     data_set: str = FER2013
     terms: str = FER2013_TERMS
-    start: tuple[str, ...] = ()  # data set and terms of each training before, in turn, that --weights stands for
+    start: tuple[str, ...] = ()  # `training()` of each run before, in turn, that --weights stands for
 
     @property
     def learns_votes(self) -> bool:
@@ -95,9 +95,15 @@ class Recipe:
         """Return the epoch that is kept: the best on the validation faces or, with folds, the last."""
         return history[-1] if self.validation == FOLDS else max(history, key=self.selection_score)
 
+    def training(self) -> str:
+        """Return what a card says of this training when another one starts from its model: data, targets and terms."""
+        return f"{self.data_set}{self._targets()} ({self.terms})"
+
+    def _targets(self) -> str:
+        return ", with annotators' votes as targets" if self.learns_votes else ""
+
     def description(self) -> str:
         """Return what a model card says of the training: data, targets, and the faces that the epoch is chosen on."""
-        targets = ", with annotators' votes as targets" if self.learns_votes else ""
         is_fer2013 = self.data_set == FER2013
         split = "Training" if is_fer2013 else "train"
         chosen = {
@@ -105,14 +111,14 @@ class Recipe:
             FOLDS: f"last epoch, all faces; accuracy by {FOLD_COUNT} stratified folds",
         }.get(self.validation, "epoch chosen on a held-out tenth of it")
         before = f"; started from {' and '.join(self.start)}" if self.start else ""
-        return f"{self.data_set}, split {split}{targets}; {chosen}{before}"
+        return f"{self.data_set}, split {split}{self._targets()}; {chosen}{before}"
 
     def licence(self) -> str:
         """Return what a model card says of the terms: of the file and of all data that it learned from."""
-        if (self.data_set, self.terms, self.start) == (FER2013, FER2013_TERMS, ()):
+        trainings = (self.training(), *self.start)
+        if all(training.endswith(f"({FER2013_TERMS})") for training in trainings):
             return "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
-        trained = (f"{self.data_set} ({self.terms})", *self.start)
-        return f"file: its author's to state; trained on {', '.join(trained)}"
+        return f"file: its author's to state; trained on {', '.join(trainings)}"
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:

@@ -21,10 +21,12 @@ from edge.values import Face, Image
 WINDOW_SIZE = 24  # pixels: the cascade's own window, the smallest face in the resized image
 MIN_LENGTH = 320  # pixels: the longer side of the resized image, at least
 THOROUGH_LENGTH = 480  # the same in a thorough search
+COARSE_LENGTH = 240  # the same where a thorough search found nothing: blur hides what misled it
 SCALE_STEP = 1.1
 NEIGHBOURS = 3
 MIN_WEIGHT = 2.5  # of the last stage that a box passed: false alarms have less
-BORDER = 0.1  # of the longer side, in a thorough search: the cascade misses faces that fill the image
+COARSE_MIN_WEIGHT = 1.0  # the same in a coarse search, which has fewer false alarms
+BORDER = 0.25  # of the longer side, in a thorough search: the cascade misses faces that fill the image
 CROP = Crop(scale=1.0, down=0.03)
 
 
@@ -47,21 +49,27 @@ class Haar(Detector):
         """Return all faces, largest first; see Detector."""
         grey = to_grey(image)
         longest = max(grey.shape)
-        border = BORDER if smallest is None else 0.0
-        smallest = smallest or longest * WINDOW_SIZE / THOROUGH_LENGTH
-        scale = max(longest * WINDOW_SIZE / smallest, MIN_LENGTH) / longest
+        if smallest is not None:
+            length = max(longest * WINDOW_SIZE / smallest, MIN_LENGTH)
+            window = max(WINDOW_SIZE, round(smallest * length / longest))
+            return self._search(grey, length, window, 0.0, MIN_WEIGHT)
+        faces = self._search(grey, THOROUGH_LENGTH, WINDOW_SIZE, BORDER, MIN_WEIGHT)
+        return faces or self._search(grey, COARSE_LENGTH, WINDOW_SIZE, BORDER, COARSE_MIN_WEIGHT)
+
+    def _search(self, grey: Image, length: float, window: int, border: float, min_weight: float) -> list[Face]:
+        """Return the faces from `window` pixels of a picture resized to `length`; `border` is a share of the length."""
+        scale = length / max(grey.shape)
         size = [max(1, round(side * scale)) for side in (grey.shape[1], grey.shape[0])]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        width = round(border * longest * scale)  # added to the resized image, whose size is bounded
+        width = round(border * length)  # added to the resized image, whose size is bounded
         if width:
             grey = cv2.copyMakeBorder(grey, width, width, width, width, cv2.BORDER_REPLICATE)
-        window = max(WINDOW_SIZE, round(smallest * scale))
         boxes, _, rows = self.invoke(grey, SCALE_STEP, NEIGHBOURS, minSize=(window, window), outputRejectLevels=True)
         weights = np.ravel(rows)
         faces: list[Face] = []
         for index in np.argsort(-weights, kind="stable"):
             face = _face(boxes[index], scale, width)
-            if weights[index] >= MIN_WEIGHT and all(face.box.iou(other.box) <= MAX_IOU for other in faces):
+            if weights[index] >= min_weight and all(face.box.iou(other.box) <= MAX_IOU for other in faces):
                 faces.append(face)
         return largest_first(faces)
 

@@ -164,6 +164,16 @@ def test_a_face_that_fills_the_picture_is_found(detector: Detector, photograph: 
     assert len(detector.detect(photograph[50:185, 155:290])) == 1
 
 
+@pytest.mark.parametrize("margin", [8, 10, 12, 14, 16])  # 10 needs the wide border, 14 and 16 the coarse search too
+def test_a_face_that_the_edges_cut_through_is_found(detector: Detector, photograph: np.ndarray, margin: int) -> None:
+    if detector.name in ("blazeface", "mediapipe"):
+        pytest.skip("BlazeFace sees half of them")
+    rows = slice(FACE.y + margin, FACE.y + FACE.height - margin)
+    columns = slice(FACE.x + margin, FACE.x + FACE.width - margin)
+    (face,) = detector.detect(photograph[rows, columns])
+    assert face.box.iou(Box(-margin, -margin, FACE.width, FACE.height)) > 0.5
+
+
 def test_an_empty_cache_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert blazeface_model.cache_path().is_absolute()

@@ -41,6 +41,16 @@ def test_cards_say_what_the_epoch_was_chosen_on(tmp_path: Path) -> None:
     assert describe_training(model) == "FER-2013, split Training; epoch chosen on PublicTest"
 
 
+def test_cards_say_what_the_start_had_learned() -> None:
+    start = RECIPE.training()
+    assert start == "FER-2013, with annotators' votes as targets (pictures for research use)"
+    labels = Recipe(data="faces", start=(start,))
+    assert labels.description().endswith(f"; started from {start}"), "extra annotation, which a comparison must know"
+    assert labels.licence() == Recipe(data="faces").licence() == RECIPE.licence(), "the same pictures, the same terms"
+    own = replace(labels, data_set="mine", terms="licence not stated")
+    assert own.licence() == f"file: its author's to state; trained on mine (licence not stated), {start}"
+
+
 @pytest.mark.parametrize("split", [None, "held-out"])
 def test_recipes_of_old_runs_are_read(tmp_path: Path, split: str | None) -> None:
     old = {"data": "faces", "batch": 32, "rate": 1e-4, "final_rate": 1e-6, "average": 0.8, "symmetric": 0.1}
