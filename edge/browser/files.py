@@ -112,6 +112,7 @@ def _settings(offline: bool, model: Path) -> dict[str, Any]:
             "label": neutral.NEUTRAL,
             "strength": neutral.STRENGTH,
             "offset": neutral.OFFSET,
+            "sharpness": neutral.SHARPNESS,
             "minProbability": neutral.MIN_PROBABILITY,
             "maxFaces": MAX_FACES,
         },

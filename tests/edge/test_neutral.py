@@ -10,8 +10,10 @@ import pytest
 
 from edge.calibrator import WAIT_S, Calibrator
 from edge.errors import DataError, SourceError, UsageError
+from edge.labels import EMOTIONS
 from edge.neutral import NeutralProfile
 from edge.reader import EmotionReader
+from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.demo import PHOTOGRAPH
 from tests.edge.command import run
 
@@ -28,6 +30,14 @@ def test_the_neutral_face_itself_becomes_neutral() -> None:
     corrected = profile.apply(SAD_AT_REST)
     assert LABELS[int(corrected.argmax())] == "neutral"
     assert corrected.sum() == pytest.approx(1)
+
+
+def test_the_neutral_face_itself_is_not_uncertain() -> None:
+    face = np.full(len(EMOTIONS), 1 / len(EMOTIONS), np.float32)
+    corrected = NeutralProfile.from_outputs(EMOTIONS, [face]).apply(face)
+    others = len(EMOTIONS) - 1
+    assert corrected[EMOTIONS.index("neutral")] == pytest.approx(np.exp(1.25 * 1.5) / (np.exp(1.25 * 1.5) + others))
+    assert corrected.max() > UNCERTAIN_BELOW
 
 
 def test_a_real_expression_stays() -> None:

@@ -2,7 +2,7 @@
 
 import { settings } from './settings.js';
 
-const { strength, offset, minProbability, label: NEUTRAL, maxFaces } = settings.neutral;
+const { strength, offset, sharpness, minProbability, label: NEUTRAL, maxFaces } = settings.neutral;
 
 /** Return the logarithms of probabilities; finite for zeros too. */
 function logarithms(/** @type {number[]} */ probabilities) {
@@ -23,7 +23,7 @@ export function correct(probabilities, profile, labels) {
   const logits = logarithms(probabilities).map((value, i) => value - strength * profile[i]);
   logits[labels.indexOf(NEUTRAL)] += offset;
   const highest = Math.max(...logits);
-  const exponentials = logits.map((value) => Math.exp(value - highest));
+  const exponentials = logits.map((value) => Math.exp(sharpness * (value - highest)));
   const sum = exponentials.reduce((total, value) => total + value, 0);
   return exponentials.map((value) => value / sum);
 }
