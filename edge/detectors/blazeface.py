@@ -21,7 +21,7 @@ from edge.values import Face, Floats, Image
 SIDE = 128  # pixels of the network's input
 GRIDS = ((16, 2), (8, 6))  # cells a side, anchors a cell
 MIN_SCORE = 0.5
-CROP = Crop(scale=1.07, down=-0.06)
+CROP = Crop(scale=0.95, down=-0.08)
 
 
 class BlazeFace(Detector):
