@@ -21,11 +21,11 @@ from edge.values import Face, Image
 WINDOW_SIZE = 24  # pixels: the cascade's own window, the smallest face in the resized image
 MIN_LENGTH = 320  # pixels: the longer side of the resized image, at least
 THOROUGH_LENGTH = 480  # the same in a thorough search
-COARSE_LENGTH = 240  # the same where a thorough search found nothing: blur hides what misled it
+COARSE_LENGTH = 240  # the same in the coarse search that follows where a thorough one finds nothing
 SCALE_STEP = 1.1
 NEIGHBOURS = 3
 MIN_WEIGHT = 2.5  # of the last stage that a box passed: false alarms have less
-COARSE_MIN_WEIGHT = 1.0  # the same in a coarse search, which has fewer false alarms
+COARSE_MIN_WEIGHT = 1.0  # the same in a coarse search, which raises fewer false alarms
 BORDER = 0.25  # of the longer side, in a thorough search: the cascade misses faces that fill the image
 CROP = Crop(scale=0.92, down=0.07)
 
