@@ -27,7 +27,7 @@ NEIGHBOURS = 3
 MIN_WEIGHT = 2.5  # of the last stage that a box passed: false alarms have less
 COARSE_MIN_WEIGHT = 1.0  # the same in a coarse search, which raises fewer false alarms
 BORDER = 0.25  # of the longer side, in a thorough search: the cascade misses faces that fill the image
-CROP = Crop(scale=0.92, down=0.07)
+CROP = Crop(scale=0.9, down=0.05)
 
 
 class Haar(Detector):
