@@ -101,8 +101,8 @@ def test_the_lower_bound_repeats_each_library_call_of_the_pipeline() -> None:
     assert turns == [range(10), range(10, 20)]
     assert times.peer is not None
     assert times.peer.tolist() == [10.0, 10.0]
-    # Recorded, in the pipeline, alone: frames 0, 1 and 11; and, uncounted, those of each turn's first frame.
-    assert calls.count("detect") == 3 * 3 + 1
+    # Recorded, in the pipeline, alone: frames 0, 1 and 10; and, uncounted, those of each turn's first frame.
+    assert calls.count("detect") == 3 * 3 + 2
     assert calls.count("classify") == 3 * 20 + 2
 
 
