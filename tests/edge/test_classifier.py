@@ -58,20 +58,18 @@ def test_a_shipped_model_has_the_accuracy_on_its_card(public_test: Path, path: P
 
 
 @pytest.mark.parametrize(
-    ("path", "accuracy", "mean_recall", "calibration_error"),
-    [(SHIPPED, 0.86, 0.79, 0.03), (NAMED["tiny"], 0.825, 0.72, 0.05)],
+    ("path", "accuracy", "mean_recall"),
+    [(SHIPPED, 0.86, 0.79), (NAMED["tiny"], 0.825, 0.72)],
     ids=["default", "tiny"],
 )
-def test_what_most_annotators_see_is_named(
-    public_test: Path, path: Path, accuracy: float, mean_recall: float, calibration_error: float
-) -> None:
+def test_what_most_annotators_see_is_named(public_test: Path, path: Path, accuracy: float, mean_recall: float) -> None:
     faces = load(public_test, ("public",))["public"]
     votes = votes_on(faces.names, shared("data/ferplus.csv"))
     metrics = evaluate_on_votes(votes, predict(path, faces.images))
     assert metrics["clear_faces"] == 3172
     assert metrics["accuracy"] > accuracy
     assert metrics["mean_recall"] > mean_recall
-    assert metrics["calibration_error"] < calibration_error
+    assert metrics["calibration_error"] < 0.03
 
 
 def test_the_tiny_model_takes_a_third_of_the_default_ones_multiply_adds() -> None:
