@@ -22,20 +22,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.arguments import ArgumentParser, positive
-from edge.errors import ModelError, UsageError, exit_status
-from edge.files import check_writable
+from edge.errors import ModelError, exit_status
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
-from train.data import DATA, FaceSet, load, train_val_split
-from train.evaluation import evaluate_on_votes
+from train.data import DATA
 from train.extras import require_keras
-from train.metrics import LEAST_PROBABILITY, calibration_error, recalls
+from train.held_out import load_held_out
+from train.metrics import LEAST_PROBABILITY
 from train.predict import classes_of, predict_keras
 from train.progress import progress
-from train.recipe import Recipe, recipe_of
-from train.runs import load_model, save_model
+from train.recipe import Recipe, recipe_of, write_recipe_of
+from train.runs import check_new_model, load_model, save_model
 from train.targets import emotion_frequencies, training_examples
-from train.votes import Votes, votes_on
 
 if TYPE_CHECKING:
     import keras
@@ -104,20 +102,19 @@ def adjust(
     out: Path | None,
 ) -> int:
     """Print the table of the model file; write the adjusted model to `out` if one is named."""
-    if out is not None and (out.suffix != ".keras" or out.resolve() == model.resolve()):
-        raise UsageError(f"expected -o with a new .keras file, found {out}")
     if out is not None:
-        check_writable(out)
+        check_new_model(out, [model])
     if (classes := classes_of(model)) != EMOTIONS:
         raise ModelError(f"expected a model of {', '.join(EMOTIONS)}, found one of {', '.join(classes)}")
-    training, validation = (faces.of_classes(EMOTIONS) for faces in _faces(Path(data), recipe_of(model)))
+    recipe = recipe_of(model)
+    held_out = load_held_out(Path(data), recipe, EMOTIONS, soft_labels)
     require_keras()
     network = load_model(model)
     head = last_layer(network, model)
-    examples = training_examples(training, Recipe(data, soft_labels=soft_labels))
+    examples = training_examples(held_out.training, Recipe(data, soft_labels=soft_labels))
     priors = emotion_frequencies(examples.targets)
     with progress() as stage:
-        probabilities = predict_keras(network, validation.images, stage("predict", len(validation)))
+        probabilities = predict_keras(network, held_out.faces.images, stage("predict", len(held_out.faces)))
     rows = [(f"tau {value:g}", prior_offsets(priors, value), 1.0) for value in TAUS]
     rows += [(f"temperature {value:g}", np.zeros(len(EMOTIONS)), value) for value in TEMPERATURES]
     if tau is not None:
@@ -125,20 +122,17 @@ def adjust(
     chosen = np.zeros(len(EMOTIONS)) if offsets is None else offsets
     if out is not None:
         rows.append(("chosen", chosen, temperature))
-    _print_table(rows, validation, probabilities, soft_labels)
-    recipe = recipe_of(model)
-    if recipe is None or recipe.validation == "public":
-        print("the model may have been trained on these faces (no recipe with --validation held-out): too good a table")
+    held_out.print_heading()
+    for name, shift, divisor in rows:
+        held_out.print_row(name, shift_logits(probabilities, shift, divisor))
+    held_out.print_caveat([recipe])
     if out is not None:
         adjust_logits(head, chosen, temperature)
         save_model(network, out)
+        if recipe is not None:
+            write_recipe_of(out, recipe)
         print(f"written: {out}")
     return 0
-
-
-def _faces(data: Path, recipe: Recipe | None) -> tuple[FaceSet, FaceSet]:
-    recipe = recipe or Recipe(str(data))
-    return train_val_split(load(data, ("train",), labels=recipe.labels, ignore=recipe.ignore), data)
 
 
 def prior_offsets(priors: Offsets, tau: float) -> Offsets:
@@ -167,28 +161,6 @@ def adjust_logits(layer: keras.layers.Layer, offsets: Offsets, temperature: floa
     """Divide the logits of a dense layer by the temperature, and add offsets [7]."""
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel / temperature, bias / temperature + offsets])
-
-
-def measure(faces: FaceSet, probabilities: Probabilities, votes: Votes | None) -> tuple[float, float, float]:
-    """Return accuracy, mean recall and calibration error, against votes if there are any."""
-    if votes is not None:
-        scores = evaluate_on_votes(votes, probabilities)
-        return scores["accuracy"], scores["mean_recall"], scores["calibration_error"]
-    predictions = probabilities.argmax(axis=1)
-    correct = predictions == faces.labels
-    recall = float(np.nanmean(recalls(faces.labels, predictions)))
-    return float(correct.mean()), recall, calibration_error(correct, probabilities.max(axis=1))
-
-
-def _print_table(
-    rows: list[tuple[str, Offsets, float]], faces: FaceSet, probabilities: Probabilities, soft_labels: str
-) -> None:
-    votes = votes_on(faces.names, Path(soft_labels)) if soft_labels else None
-    print(f"{len(faces)} faces of {faces.split}, against {'votes (clear majorities)' if votes else 'labels'}")
-    print(f"{'':<16}  accuracy  mean recall  calibration error")
-    for name, offsets, temperature in rows:
-        accuracy, recall, error = measure(faces, shift_logits(probabilities, offsets, temperature), votes)
-        print(f"{name:<16}  {accuracy:8.2%}  {recall:11.3f}  {error:17.3f}")
 
 
 if __name__ == "__main__":

@@ -34,10 +34,15 @@ def evaluate_predictions(
             if not duplicate.all():
                 result[name] = report(faces.labels[~duplicate], probabilities[~duplicate], faces.classes)
     if soft_labels is not None:
-        if faces.classes != EMOTIONS:
-            raise DataError(f"expected a model of {', '.join(EMOTIONS)} with votes, found {', '.join(faces.classes)}")
+        check_vote_classes(faces.classes)
         result["votes"] = evaluate_on_votes(votes_of(faces.names, faces.labels, soft_labels), probabilities)
     return result
+
+
+def check_vote_classes(classes: tuple[str, ...]) -> None:
+    """Raise DataError unless a model of these classes can be compared with votes."""
+    if classes != EMOTIONS:
+        raise DataError(f"expected a model of {', '.join(EMOTIONS)} with votes, found {', '.join(classes)}")
 
 
 def evaluate_on_votes(votes: Votes, probabilities: Probabilities) -> dict[str, Any]:

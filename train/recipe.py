@@ -126,6 +126,11 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     write_json(folder / "recipe.json", asdict(recipe))
 
 
+def write_recipe_of(model: Path, recipe: Recipe) -> None:
+    """Write the recipe of a model that is no run's own, next to it; see recipe_of."""
+    write_json(model.with_suffix(".recipe.json"), asdict(recipe))
+
+
 def read_recipe(folder: Path) -> Recipe:
     """Read the recipe of a run; ModelError if it is missing or damaged."""
     return _read_recipe(recipe_file(folder))
@@ -140,7 +145,7 @@ def recipe_file(folder: Path) -> Path:
 def recipe_of(model: Path) -> Recipe | None:
     """Read the recipe that a model was trained by; None if there is none next to it.
 
-    For NAME.keras that is NAME.recipe.json (a published model) or recipe.json (a run folder).
+    For NAME.keras that is NAME.recipe.json (a published model, or one made of others) or recipe.json (a run folder).
     """
     for path in (model.with_suffix(".recipe.json"), model.parent / "recipe.json"):
         if path.is_file():

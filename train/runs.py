@@ -16,14 +16,15 @@ import csv
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.backend import way_out
-from edge.errors import ModelError
-from edge.files import atomic_write
+from edge.errors import ModelError, UsageError
+from edge.files import atomic_write, check_writable
 from edge.values import Floats
 
 if TYPE_CHECKING:
@@ -109,6 +110,13 @@ def save_model(model: keras.Model, path: Path) -> None:
     with atomic_write(path) as tmp:
         model.save(tmp)
         drop_newer_keys(tmp)
+
+
+def check_new_model(out: Path, sources: Sequence[Path]) -> None:
+    """Raise UsageError unless `out` names a .keras file other than these; OutputError if it cannot be written."""
+    if out.suffix != ".keras" or out.resolve() in [source.resolve() for source in sources]:
+        raise UsageError(f"expected -o with a new .keras file, found {out}")
+    check_writable(out)
 
 
 def drop_newer_keys(path: Path) -> None:
