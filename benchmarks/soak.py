@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +76,11 @@ class Soak:
     lines: int = 0
     broken_lines: int = 0
 
-    def series(self, name: str) -> list[float | None]:
-        """Return a value of every sample."""
-        return [getattr(sample, name) for sample in self.samples]
+    def series(self) -> dict[str, list[float | None]]:
+        """Return the values of all samples by name, and their minutes."""
+        names = [value.name for value in fields(Sample)]
+        series = {name: [getattr(sample, name) for sample in self.samples] for name in names}
+        return series | {"minutes": [sample.seconds / 60 for sample in self.samples]}
 
     def typical(self, name: str, samples: Sequence[Sample]) -> float | None:
         """Return the median of a value of samples; None if none has it."""
@@ -151,7 +153,7 @@ def benchmark(options: Options) -> int:
     with contextlib.suppress(ImportError):  # no matplotlib: no picture
         from benchmarks.report.soak_chart import draw
 
-        draw(result, options.out / "soak")
+        draw(result.series(), result.outages, options.out / "soak")
     print(markdown([_table(result)]), end="")
     print(
         f"\n{result.frames} frames, {result.outages} outages of"

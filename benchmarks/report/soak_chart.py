@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from train.figures import PAGE, add_title, saved_figure, series
 
-if TYPE_CHECKING:
-    from benchmarks.soak import Soak
-
-PANELS = {  # label of the y axis -> attributes of the samples, each with its name
+PANELS = {  # label of the y axis -> values of the samples, each with its name
     "resident memory, MB": {"rss_mb": ""},
     "open files, threads": {"open_files": "open files", "threads": "threads"},
     "age of frames, ms": {"age_p50": "p50", "age_p95": "p95"},
@@ -18,18 +15,20 @@ PANELS = {  # label of the y axis -> attributes of the samples, each with its na
 }
 
 
-def draw(result: Soak, path: Path) -> None:
-    """Write the figure as `path` with the suffix of each format. Raises ImportError without matplotlib."""
-    minutes = [sample.seconds / 60 for sample in result.samples]
+def draw(values: Mapping[str, Sequence[float | None]], outages: int, path: Path) -> None:
+    """Write the figure as `path` with the suffix of each format. Raises ImportError without matplotlib.
+
+    `values` has those of every sample by name, `minutes` among them.
+    """
     with saved_figure(path, PAGE, 6.5) as figure:
         axes = figure.subplots(len(PANELS), sharex=True)
         for panel, (label, names) in zip(axes, PANELS.items(), strict=True):
             for i, (name, legend) in enumerate(names.items()):
-                panel.plot(minutes, result.series(name), **series(i, legend))
+                panel.plot(values["minutes"], values[name], **series(i, legend))
             panel.set_ylabel(label)
             panel.set_ylim(bottom=0)
             panel.grid()
             if len(names) > 1:
                 panel.legend(loc="center right", ncols=2)
         axes[-1].set_xlabel("minutes")
-        add_title(figure, f"The camera was silent, killed and changed in resolution: {result.outages} outages")
+        add_title(figure, f"The camera was silent, killed and changed in resolution: {outages} outages")
