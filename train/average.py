@@ -1,12 +1,12 @@
-"""Average the weights of trained models: the mean often names more faces right than each, and is as small and as fast.
+"""Average the weights of trained models: the mean is as small and as fast as one, and often better.
 
 python -m train.average --models runs/a/model.keras runs/b/model.keras --soft-labels ferplus.csv  (prints a table alone)
 python -m train.average --models runs/a/model.keras runs/b/model.keras --shares 3 7 --size 96 -o runs/mean.keras
 
 Model soups (Wortsman et al. 2022). The models must be fine-tuned from the same one: means of others know nothing, as
 the table then shows. It is measured on the held-out tenth of Training, for each model alone, equal shares and, of two
-models, quarters. The mean can be read at another input size than the models were trained at: a little more often helps
-(Touvron et al. 2019).
+models, quarters. `--size` gives the mean another input size than the models have: a little more may help (Touvron et
+al. 2019).
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ from edge.arguments import ArgumentParser
 from edge.backend import model_path
 from edge.errors import OutputError, exit_status
 from edge.files import check_writable, write_json
+from edge.values import Probabilities
 from train import plots, results, tables
 from train.data import DATA, HELD_OUT, SPLITS, FaceSet, load, split_of, train_val_split
 from train.evaluation import evaluate_predictions, summarize_votes
 from train.extras import require
 from train.figures import figure_files
-from train.metrics import report
 from train.options import add_classes
 from train.predict import classes_of, predict
 from train.progress import progress
@@ -97,7 +97,8 @@ def evaluate(
     if flip:
         with progress() as stage:
             flipped = predict(model, Mirrored(faces.images), stage("mirrored", len(faces)), classes)
-        result["with_flip"] = report(faces.labels, np.mean([probabilities, flipped], axis=0, dtype=np.float32), classes)
+        mean: Probabilities = (probabilities + flipped) / np.float32(2)
+        result["with_flip"] = evaluate_predictions(faces, mean, None, soft_labels)
     for name, plot in PLOTS.items():
         plot(faces.labels, probabilities, result, out / name)
     tables.write_tables(out, results.tables(result))
@@ -127,19 +128,17 @@ def _print_summary(result: dict[str, Any]) -> None:
     )
     for emotion, row in result["per_class"].items():
         print(f"  {emotion:<9} " + ("no faces" if row["recall"] is None else f"recall {row['recall']:.1%}"))
-    for name, kind in (("not_in_training", "pixel for pixel"), ("not_nearly_in_training", "exactly or nearly")):
-        if name in result:
-            print(
-                f"without faces that are in training too ({kind}): {result[name]['accuracy']:.2%} "
-                f"of {result[name]['faces']}"
-            )
-    if "with_flip" in result:
-        print(f"mean of each face and its mirror image: {result['with_flip']['accuracy']:.2%}")
+    subsets = {label: result[name] for name, label in results.SUBSETS.items() if name in result}
+    for label, own in subsets.items():
+        print(f"{label}: {own['accuracy']:.2%} of {own['faces']}")
     if "votes" in result:
         print(summarize_votes(result["votes"]))
         for emotion, row in result["votes"]["per_class"].items():
             recall = "no clear majority" if row["recall"] is None else f"recall {row['recall']:.1%}"
             print(f"  {emotion:<9} {recall} of {row['faces']}")
+        for label, own in subsets.items():
+            if "votes" in own:
+                print(f"{label}: {summarize_votes(own['votes'])}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.errors import DataError
 from edge.labels import EMOTIONS
@@ -22,9 +23,13 @@ def evaluate_predictions(
     """Return the metrics of probabilities [n, classes] on n faces.
 
     With training faces, the same again without the faces that are in training too: pixel for pixel
-    (`not_in_training`), or exactly or nearly (`not_nearly_in_training`). With a table of votes, `votes` as well.
+    (`not_in_training`), or exactly or nearly (`not_nearly_in_training`). With a table of votes, each has `votes` too.
     """
-    result = {"split": faces.split, **report(faces.labels, probabilities, faces.classes)}
+    votes = None
+    if soft_labels is not None:
+        check_vote_classes(faces.classes)
+        votes = votes_of(faces.names, faces.labels, soft_labels)
+    result = {"split": faces.split, **_evaluate(faces, probabilities, votes, np.ones(len(faces), dtype=bool))}
     if training is not None:
         duplicates = {
             "not_in_training": seen_in(faces, training),
@@ -32,10 +37,18 @@ def evaluate_predictions(
         }
         for name, duplicate in duplicates.items():
             if not duplicate.all():
-                result[name] = report(faces.labels[~duplicate], probabilities[~duplicate], faces.classes)
-    if soft_labels is not None:
-        check_vote_classes(faces.classes)
-        result["votes"] = evaluate_on_votes(votes_of(faces.names, faces.labels, soft_labels), probabilities)
+                result[name] = _evaluate(faces, probabilities, votes, ~duplicate)
+    return result
+
+
+def _evaluate(
+    faces: FaceSet, probabilities: Probabilities, votes: Votes | None, kept: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return the metrics on the kept faces; against the votes too, unless none of them has a clear majority."""
+    result = report(faces.labels[kept], probabilities[kept], faces.classes)
+    own = None if votes is None else Votes(votes.counts[kept])
+    if own is not None and (kept.all() or own.clear().any()):
+        result["votes"] = evaluate_on_votes(own, probabilities[kept])
     return result
 
 

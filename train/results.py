@@ -52,8 +52,9 @@ def _results(metrics: Mapping[str, Any]) -> Table:
     megabytes = Number(path.stat().st_size / 1e6 if path.is_file() else None, ".2f")
     split = split_name(metrics["data_set"], metrics["split"])
     subsets = {"all": metrics, **{label: metrics[key] for key, label in SUBSETS.items() if key in metrics}}
-    if "votes" in metrics:
-        subsets["clear majorities of the votes"] = metrics["votes"] | {"faces": metrics["votes"]["clear_faces"]}
+    for label, own in list(subsets.items()):
+        if "votes" in own:
+            subsets[f"clear majorities of the votes, {label}"] = own["votes"] | {"faces": own["votes"]["clear_faces"]}
     rows = [
         [code(model_name(path)), megabytes, metrics["data_set"], split, label, Number(own["faces"]), *_measures(own)]
         for label, own in subsets.items()

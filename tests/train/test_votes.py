@@ -11,8 +11,8 @@ import pytest
 from edge.errors import DataError
 from edge.labels import EMOTIONS
 from tests.conftest import shared
-from train.data import load
-from train.evaluation import evaluate_on_votes
+from train.data import FaceSet, load
+from train.evaluation import evaluate_on_votes, evaluate_predictions
 from train.votes import CHOICES, Votes, read_votes, votes_of, votes_on
 
 HEADER = "name,usage,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
@@ -137,3 +137,19 @@ def test_metrics_against_votes_by_hand() -> None:
     assert result["per_class"]["fear"] == {"recall": None, "faces": 0}
     # Shares of votes for the predictions: 1 (at 0.9), 0 (at 0.6), 1 (at 0.8), 0.4 (at 0.5); each in a bin of its own.
     assert result["calibration_error"] == pytest.approx((0.1 + 0.6 + 0.2 + 0.1) / 4, abs=1e-6)
+
+
+def test_votes_are_counted_again_without_faces_that_are_in_training(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 48, 48), dtype=np.uint8)
+    sad, happy = EMOTIONS.index("sad"), EMOTIONS.index("happy")
+    faces = FaceSet(images, np.array([sad, sad, happy, happy]), ("0", "1", "2", "3"), "public")
+    (tmp_path / "votes.csv").write_text(
+        SEVEN + "".join(f"{i},0,{9 * (i > 1)},0,{9 * (i < 2)},0,0,0\n" for i in range(4))
+    )
+    probabilities = np.eye(7, dtype=np.float32)[[sad, happy, happy, happy]]
+    training = faces.take(np.array([0, 2]))
+    result = evaluate_predictions(faces, probabilities, training, tmp_path / "votes.csv")
+    assert (result["votes"]["clear_faces"], result["votes"]["accuracy"]) == (4, 0.75)
+    for subset in ("not_in_training", "not_nearly_in_training"):
+        assert (result[subset]["votes"]["clear_faces"], result[subset]["votes"]["accuracy"]) == (2, 0.5)
+    assert "votes" not in evaluate_predictions(faces, probabilities, training)["not_in_training"]
