@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
@@ -27,10 +26,7 @@ from edge.detectors.base import Detector
 from edge.errors import DataError, SourceError, exit_status
 from edge.picture import read_picture
 from edge.untrusted import printable
-from edge.values import Image
 from train.progress import Advance, progress
-
-Pictures: TypeAlias = dict[Path, Image]
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,9 @@ def detection(options: Options) -> int:
     return 0
 
 
-def _row(detector: Detector, search: float | None, faces: Pictures, nofaces: Pictures, advance: Advance) -> list[str]:
+def _row(
+    detector: Detector, search: float | None, faces: Sequence[Path], nofaces: Sequence[Path], advance: Advance
+) -> list[str]:
     counts, times_ms = measure(detector, faces, search, advance)
     false_alarms, _ = measure(detector, nofaces, search, advance)
     return [
@@ -94,12 +92,13 @@ def _row(detector: Detector, search: float | None, faces: Pictures, nofaces: Pic
 
 
 def measure(
-    detector: Detector, pictures: Pictures, search: float | None, advance: Advance
+    detector: Detector, pictures: Sequence[Path], search: float | None, advance: Advance
 ) -> tuple[list[int], list[float]]:
     """Return the number of faces detected in each picture, and the times in ms."""
     counts = []
     times_ms = []
-    for path, image in pictures.items():
+    for path in pictures:
+        image = read_picture(path)
         smallest = None if search is None else search * max(image.shape[:2])
         start = time.perf_counter()
         counts.append(len(detect(detector, image, path, smallest)))
@@ -108,12 +107,13 @@ def measure(
     return counts, times_ms
 
 
-def _pictures(folder: Path) -> Pictures:
-    """Read all pictures below a folder; a damaged one is left out. Raises DataError if there are none."""
-    pictures = {}
+def _pictures(folder: Path) -> list[Path]:
+    """List all pictures below a folder; a damaged one is left out. Raises DataError if there are none."""
+    pictures = []
     for path in only_pictures(folder, folder.rglob("*")):
         try:
-            pictures[path] = read_picture(path)
+            read_picture(path)
+            pictures.append(path)
         except SourceError as error:
             print(printable(f"left out: {error}"), file=sys.stderr)
     if not pictures:

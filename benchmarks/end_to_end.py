@@ -57,7 +57,7 @@ class Row:
     accuracy_ci95: tuple[float, float]
     mean_recall: float
     shown: float  # the share that is right and not shown as uncertain
-    people: int = 0  # with a neutral picture and others
+    people: int = 0  # with a neutral picture, its face found, and others
     people_accuracy: float | None = None  # mean over these people, of all pictures but a neutral one in turn
     people_shown: float | None = None
     calibrated: float | None = None  # the same, corrected by that picture with strength and offset as shipped

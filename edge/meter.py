@@ -18,12 +18,18 @@ class Stage:
     def __init__(self) -> None:
         self.times_s: deque[float] = deque(maxlen=MAX_FRAMES)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Stage:
+        self._is_void = False
         self._start_s = time.perf_counter()
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is None:
+        if kind is None and not self._is_void:
             self.times_s.append(time.perf_counter() - self._start_s)
+
+    def void(self) -> None:
+        """Do not count the block that runs."""
+        self._is_void = True
 
 
 class Meter:

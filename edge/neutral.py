@@ -91,12 +91,16 @@ class NeutralProfile:
                 f"expected a neutral profile for the labels {', '.join(labels)} in {path}, cannot read it: "
                 f"{printable(str(error))[:200]}"
             ) from error
-        if profile.model != model:  # each model sees another face
+        profile.check_model(model, str(path))
+        return profile
+
+    def check_model(self, model: str, place: str) -> None:
+        """Raise DataError unless the profile is of the model with this identity: each model sees another face."""
+        if self.model != model:
             raise DataError(
-                f"expected a neutral profile of the model that runs in {path}, found one of another model; make a new "
+                f"expected a neutral profile of the model that runs in {place}, found one of another model; make a new "
                 "one with --save-neutral"
             )
-        return profile
 
 
 def profile_of(image: Image, detector: Detector, classifier: Classifier, name: str = "") -> NeutralProfile:

@@ -105,17 +105,24 @@ def _decode(data: bytes, header: Header, name: str, grey: bool) -> Image:
     flags = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
     if header.format in ("WebP", "AVIF"):  # whether OpenCV turns these upright depends on its version
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
-    with native_lines() as lines, translate_errors(SourceError, f"cannot decode {name}"):
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    image, damage = _decode_once(data, flags, name)
+    if damage:  # or another thread's decoder wrote this: of a camera, for example
+        image, damage = _decode_once(data, flags, name)
     if image is None:
         raise SourceError(
             f"cannot decode {name}: a damaged {header.format} picture, or a kind that OpenCV {cv2.__version__} does not"
             " read; fetch it again, or convert it to PNG"
         )
-    damage = next((line for line in lines if DAMAGE.search(line)), None)
     if damage:
         raise SourceError(f"expected a whole picture, but {name} is damaged ({damage}); fetch it again or remove it")
     return _upright(image, header.orientation)
+
+
+def _decode_once(data: bytes, flags: int, name: str) -> tuple[Image | None, str | None]:
+    """Return the picture, None if OpenCV cannot decode it, and the line by which a library reports damage."""
+    with native_lines() as lines, translate_errors(SourceError, f"cannot decode {name}"):
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    return image, next((line for line in lines if DAMAGE.search(line)), None)
 
 
 def _upright(image: Image, orientation: int) -> Image:

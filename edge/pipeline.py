@@ -156,8 +156,10 @@ def loop(
     draws = any(sink.needs_picture for sink in sinks)
     iterator = iter(frames)
     while True:
-        with meter.stage("capture"):
+        with meter.stage("capture") as stage:
             frame = next(iterator, None)
+            if frame is None or frame.error:
+                stage.void()  # a wait for a lost camera, or for the end
         if frame is None:
             return
         if frame.error:

@@ -89,12 +89,15 @@ class EmotionReader:
         """Correct all further readings by a person's own neutral face, and return the profile, which can be saved.
 
         `picture` shows that person with a neutral face; or it is the .json file of a saved profile, or a profile.
-        Raises DataError for a picture without a face or a damaged profile, SourceError for a file that is no picture,
-        UsageError for a profile of other labels.
+        Raises DataError for a picture without a face and for a profile that is damaged or of another model, SourceError
+        for a file that is no picture, UsageError for a profile of other labels.
         """
         profile = picture if isinstance(picture, NeutralProfile) else self._profile(picture)
-        if profile.labels != self._pipeline.classifier.card.labels:
+        card = self._pipeline.classifier.card
+        if profile.labels != card.labels:
             raise UsageError(f"expected a neutral profile for this model's labels, found {', '.join(profile.labels)}")
+        if profile.model:  # one that was made by hand names none
+            profile.check_model(card.identity, "the profile")
         self._pipeline.calibrator.default = profile
         return profile
 

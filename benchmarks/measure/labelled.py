@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from train.layouts.folders import is_picture
 from train.predict import by_class
 from train.progress import Advance, no_progress
 
+REACH = 2  # sides of a face's box that are kept in each direction: more than any crop of it takes
 PERSON = r"^([A-Z]{2})\.[A-Z]{2}\d"  # JAFFE: KA.AN1.39.tiff is a picture of KA
 
 
@@ -68,7 +69,10 @@ def only_pictures(folder: Path, paths: Iterable[Path]) -> list[Path]:
 def detect_largest(
     detector: Detector, pictures: Sequence[LabelledPicture], advance: Advance = no_progress
 ) -> list[tuple[Image, Face] | None]:
-    """Return each picture with its largest face; None where the detector misses it or the picture is damaged."""
+    """Return the largest face of each picture, with what surrounds it, so that thousands of pictures fit in memory.
+
+    None stands for a face that the detector misses, and for a damaged picture.
+    """
     faces: list[tuple[Image, Face] | None] = []
     for picture in pictures:
         faces.append(_largest(detector, picture.path))
@@ -83,7 +87,15 @@ def _largest(detector: Detector, path: Path) -> tuple[Image, Face] | None:
         print(printable(f"no face is found: {error}"), file=sys.stderr)
         return None
     faces = detect(detector, image, path)
-    return (image, faces[0]) if faces else None
+    return surroundings(image, faces[0]) if faces else None
+
+
+def surroundings(image: Image, face: Face) -> tuple[Image, Face]:
+    """Return a copy of the part of a picture around a face, and the face in it; crops of it stay as they were."""
+    reach = REACH * max(face.box.width, face.box.height)
+    x, y = map(round, face.box.centre)
+    left, top = (max(0, middle - reach) // 2 * 2 for middle in (x, y))  # an odd shift would change what .5 rounds to
+    return image[top : y + reach, left : x + reach].copy(), replace(face, box=face.box.moved(-left, -top))
 
 
 def read_faces(classifier: Classifier, faces: Sequence[tuple[Image, Face] | None]) -> Probabilities:

@@ -116,9 +116,16 @@ class Tensors:
         return np.ascontiguousarray(values)[None]
 
     def probabilities(self, values: npt.NDArray[Any]) -> Probabilities:
-        """Return the probabilities, float32 [labels], of the graph's output of any shape."""
-        floats = np.asarray(values, dtype=np.float32) if self._answers is None else self._answers.take(values)
-        return to_probabilities(floats.reshape(-1), self._outputs)
+        """Return the probabilities, float32 [labels], of the graph's output of any shape.
+
+        Outputs that are not finite, as where 16 bits overflow, say nothing: all labels are alike then.
+        """
+        if self._answers is not None:
+            return to_probabilities(self._answers.take(values).reshape(-1), self._outputs)
+        floats = np.asarray(values, dtype=np.float32).reshape(-1)
+        if not np.isfinite(floats).all():
+            return np.full(len(floats), 1 / len(floats), dtype=np.float32)
+        return to_probabilities(floats, self._outputs)
 
 
 def _table(card: ModelCard, scale: float, zero_point: int) -> npt.NDArray[Any]:

@@ -16,6 +16,7 @@ from edge import neutral, preprocess, smoother, tracker
 from edge.backend import SHIPPED
 from edge.browser.third_party import FILES, integrity
 from edge.calibrator import MAX_FACES
+from edge.card import PROBABILITIES
 from edge.detectors import base, blazeface
 from edge.errors import UsageError
 from edge.labels import UNCERTAIN
@@ -28,6 +29,15 @@ SHARED = ("look.css", "cards.js")
 MODEL = "emotion.tflite"
 VENDOR = "vendor"  # folder of the third-party files
 POLICY = "/* policy */"  # its place in the page
+# What the page's scripts can prepare and read: that of a model of this project.
+READABLE = {
+    "colour": "grey",
+    "channels": 3,
+    "input_type": "uint8",
+    "input_scale": "0..255",
+    "input_layout": "nhwc",
+    "outputs": PROBABILITIES,
+}
 
 
 def policy(offline: bool) -> str:
@@ -53,7 +63,7 @@ def site_files(offline: bool = False, model: Path = SHIPPED) -> dict[str, bytes 
     """Return the site's files by name: contents, or the path of a file with the content.
 
     Online, the visitor's browser gets the third parties' files from their homes; offline, they are part of the site,
-    from the cache. Raises ModelError, and UsageError for a model that is no .tflite file.
+    from the cache. Raises ModelError, and UsageError for a model that is no .tflite file, or that the page cannot read.
     """
     if model.suffix != ".tflite":
         raise UsageError(f"expected a .tflite file as the model for browsers, found {model}")
@@ -70,7 +80,10 @@ def site_files(offline: bool = False, model: Path = SHIPPED) -> dict[str, bytes 
 
 def _settings(offline: bool, model: Path) -> dict[str, Any]:
     """Return what the scripts need to know."""
-    labels = read_model_file(model).card.labels
+    card = read_model_file(model).card
+    for name, readable in READABLE.items():
+        if (found := getattr(card, name)) != readable:
+            raise UsageError(f"expected a model with {name} {readable} for browsers, found {found} in {model}")
     content = model.read_bytes()
     own = {
         "name": model.name,
@@ -91,7 +104,7 @@ def _settings(offline: bool, model: Path) -> dict[str, Any]:
     }
     return {
         "files": {"model": own, **others},
-        "colours": colours_of(labels),
+        "colours": colours_of(card.labels),
         "largeFaceRatio": preprocess.LARGE_FACE_RATIO,
         "blazeface": {
             "side": blazeface.SIDE,

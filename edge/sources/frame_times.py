@@ -8,6 +8,7 @@ from collections.abc import Sequence
 MAX_FPS = 240.0  # of a header; browsers write 1000, the clock of the file
 DEFAULT_FPS = 30.0
 SPLICE_S = 1.0  # a timestamp so far behind the last one begins a new count, as where two files were joined
+GAP_S = 3600.0  # and one so far ahead: of another file, or damaged
 
 
 class FrameTimes:
@@ -30,7 +31,7 @@ class FrameTimes:
             return 0.0
         expected_s = self._last_s + self._interval_s
         time_s = expected_s if timestamp_s is None else timestamp_s - self._origin_s
-        if time_s < self._last_s - SPLICE_S:
+        if not self._last_s - SPLICE_S <= time_s <= self._last_s + GAP_S:
             self._origin_s += time_s - expected_s
             time_s = expected_s
         if timestamp_s is None or time_s <= self._last_s:

@@ -20,6 +20,7 @@ from edge.values import Frame, Image
 
 START_TIMEOUT_S = 15.0  # for the first picture after the start
 REOPEN_TIMEOUT_S = 5.0  # for the first picture of a reopened camera, before it is reopened again
+OPEN_TIMEOUT_S = 60.0  # for a driver to open a device, before it counts as blocked
 RELEASE_TIMEOUT_S = 0.5  # for a thread to release its device
 POLL_INTERVAL_S = 0.1  # `stop` is polled, since a signal handler may set an event, but must not notify a condition
 NO_PICTURE = (480, 640, 3)  # shape of the black picture of a camera that has not been there yet
@@ -42,6 +43,7 @@ class CaptureThread:
     """
 
     def __init__(self, open_capture: Callable[[], Capture], after: CaptureThread | None = None) -> None:
+        self.started_s = time.monotonic()
         self.opened_s: float | None = None
         self.ended = False
         self.error: Exception | None = None  # that ended the thread
@@ -219,7 +221,10 @@ class Live(Source):
     def _reopen(self, now_s: float) -> None:
         """Replace the capture thread if an attempt is due and none is under way."""
         thread = self._thread
-        is_opening = thread.opened_s is None or now_s - thread.opened_s < REOPEN_TIMEOUT_S
+        if thread.opened_s is None:
+            is_opening = now_s - thread.started_s < OPEN_TIMEOUT_S
+        else:
+            is_opening = now_s - thread.opened_s < REOPEN_TIMEOUT_S
         self._abandoned = [blocked for blocked in self._abandoned if blocked.is_alive()]
         if not self._outages.retry_due(now_s) or len(self._abandoned) >= MAX_BLOCKED_THREADS:
             return

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import http.client
 
 PICTURE_TIMEOUT_S = 3.0  # for one sound picture, however slowly its bytes come
+SNAPSHOT_INTERVAL_S = 0.1  # from a snapshot to the next request
 BACKLOG = 1 << 20  # bytes that are looked through at once for the newest picture; at least two pictures
 MAX_HEAD = 1 << 16  # bytes between two pictures
 MAX_PICTURE = 1 << 26  # bytes: a JPEG of 100 million pixels has about half
@@ -51,7 +52,7 @@ class HttpStream:
         elif is_file(response):
             self._capture = self.file = open_web_file(text, response, settings)
         elif response.headers.get_content_maintype() == "image":
-            self._capture = Snapshot(response, "", _host(text))
+            self._capture = Snapshot(response, text)
         else:
             response.close()
             stream = Stream(text, settings, lambda url: stream_error(url, response.headers))
@@ -186,7 +187,23 @@ class MotionJpeg:
 
 
 class Snapshot(MotionJpeg):
-    """Read an answer that is one picture: the camera gives the next one when it is asked again."""
+    """Read an answer that is one picture, and ask the camera for the next one each time."""
+
+    def __init__(self, response: http.client.HTTPResponse, url: str) -> None:
+        super().__init__(response, "", _host(url))
+        self._url = url
+
+    def read(self) -> Image | None:
+        """Return the camera's next picture; see MotionJpeg.read. Raises SourceError if it does not answer."""
+        from edge.sources.address import request
+
+        if self._response.isclosed():
+            time.sleep(SNAPSHOT_INTERVAL_S)
+            response = request(self._url)
+            if response is None:
+                return None
+            self._response = response
+        return super().read()
 
     def _read_part(self) -> bytes | None:
         while self._receive(MAX_PICTURE):

@@ -32,17 +32,21 @@ class PiCamera:
         size = settings.resolution or (640, 480)
         self.fps = settings.fps or 30.0
         frame_us = round(1e6 / self.fps)
+        camera = None
         try:
-            self._camera = library.Picamera2()
-            configuration = self._camera.create_video_configuration(
+            camera = library.Picamera2()
+            configuration = camera.create_video_configuration(
                 main={"format": "RGB888", "size": size},  # picamera2's name for blue, green, red in memory
                 controls={"FrameDurationLimits": (frame_us, frame_us)},
                 queue=False,  # never a frame from before the call
             )
-            self._camera.configure(configuration)
-            self._camera.start()
+            camera.configure(configuration)
+            camera.start()
         except (IndexError, RuntimeError) as error:  # none connected; in use by another program; beyond the sensor
+            if camera:
+                camera.close()  # else the next attempt would find it in use
             raise SourceError(f"cannot open the Pi's camera ({error}); try: rpicam-hello --list-cameras") from error
+        self._camera = camera
         width, height = self._camera.camera_configuration()["main"]["size"]
         self.notice = None if (width, height) == size else f"the Pi's camera gives {width}x{height}"
 

@@ -14,15 +14,22 @@ import pytest
 from benchmarks import crops, detection, end_to_end, soak
 from benchmarks.detection import measure
 from benchmarks.measure.calibration import PersonPictures, by_person, held_out_accuracy
-from benchmarks.measure.labelled import LabelledPicture, detect_largest, is_correct, labelled_pictures
+from benchmarks.measure.labelled import (
+    LabelledPicture,
+    detect_largest,
+    is_correct,
+    labelled_pictures,
+    surroundings,
+)
 from edge.arguments import ArgumentParser
 from edge.detectors.haar import Haar
 from edge.labels import EMOTIONS
 from edge.neutral import NeutralProfile
 from edge.opencv import cv2
+from edge.preprocess import crop
 from edge.smoother import UNCERTAIN_BELOW
 from edge.sources.demo import PHOTOGRAPH
-from edge.values import Face, Image
+from edge.values import Box, Face, Image
 
 NEUTRAL, SAD, HAPPY = (EMOTIONS.index(emotion) for emotion in ("neutral", "sad", "happy"))
 
@@ -56,7 +63,7 @@ def test_a_picture_that_opencv_fails_on_counts_as_missed(pictures: Path, capsys:
 
     (pictures / "sad" / "wall.png").write_bytes(b"damaged")
     assert detect_largest(Failing(), labelled_pictures(pictures)) == [None, None]
-    assert measure(Failing(), {PHOTOGRAPH: np.zeros((9, 9, 3), np.uint8)}, 0.1, lambda: None)[0] == [0]
+    assert measure(Failing(), [PHOTOGRAPH], 0.1, lambda: None)[0] == [0]
     lines = capsys.readouterr().err.splitlines()[1:]
     assert [line.count("no face is found: ") for line in lines] == [1, 1, 1]
     assert [name in line for name, line in zip((PHOTOGRAPH.name, "wall.png", PHOTOGRAPH.name), lines, strict=True)]
@@ -173,3 +180,27 @@ def test_every_option_is_explained(module: ModuleType, monkeypatch: pytest.Monke
     with pytest.raises(SystemExit):
         module.parse_args([])
     assert [action.dest for action in parsers[0]._actions if not action.help] == []
+
+
+def test_missed_faces_of_a_person_are_wrong_and_calibrate_nothing() -> None:
+    labels = np.array([NEUTRAL, NEUTRAL, HAPPY, HAPPY])
+    probabilities = np.full((4, 7), 0.05, np.float32)
+    probabilities[np.arange(4), labels] = 0.7
+    probabilities[[1, 3]] = 0
+    pictures = [LabelledPicture(Path("x"), int(label), "AA") for label in labels]
+    (person,) = by_person(pictures, probabilities)
+    for accuracy in (person.accuracy, person.calibrated_accuracy):
+        assert accuracy() == pytest.approx(1 / 3), "of the three pictures that did not calibrate, two are missed"
+    assert person.averaged_accuracy() <= 1 / 3
+    probabilities[0] = 0
+    assert by_person(pictures, probabilities) == [], "no neutral face was found"
+
+
+@pytest.mark.parametrize("box", [Box(101, 50, 61, 61), Box(-10, 3, 40, 40), Box(170, 80, 57, 57), Box(0, 0, 300, 300)])
+def test_what_surrounds_a_face_is_all_that_its_crops_need(box: Box) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (120, 200, 3), dtype=np.uint8)
+    part, face = surroundings(image, Face(box, 0.5))
+    assert face.score == 0.5
+    assert part.size <= image.size
+    for margin in (-0.1, 0.0, 0.25, 1.0):
+        assert (crop(part, face.box, margin) == crop(image, box, margin)).all()

@@ -11,8 +11,8 @@ import pytest
 from edge.__main__ import main
 from edge.adopt import parse_labels
 from edge.backend import SHIPPED, open_backend
-from edge.backends.tensors import SCALES, kind_of_outputs
-from edge.card import CHOICES
+from edge.backends.tensors import SCALES, Tensors, kind_of_outputs
+from edge.card import CHOICES, LOGITS, ModelCard
 from edge.labels import EMOTIONS
 from edge.model_file import read_model_file
 from edge.self_check import face_input
@@ -46,6 +46,14 @@ def make_onnx(path: Path, shape: tuple[int | str, ...], kind: str = "FLOAT", end
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path.write_bytes(model.SerializeToString())
     return weights
+
+
+@pytest.mark.parametrize("outputs", [LOGITS, "probabilities", "scores"])
+def test_outputs_that_are_not_finite_say_nothing(outputs: str) -> None:
+    tensors = Tensors(ModelCard(EMOTIONS, SIZE, 48, "float32", "x", outputs=outputs))
+    for value in (np.nan, np.inf, -np.inf):
+        answer = tensors.probabilities(np.array([[0.5, value, 0, 0, 0, 0, 0]], dtype=np.float32))
+        np.testing.assert_allclose(answer, 1 / 7, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,14 +20,15 @@ import numpy as np
 import pytest
 
 from edge.backend import SHIPPED, open_backend
-from edge.browser import third_party
+from edge.browser import files, third_party
 from edge.browser.command import main
 from edge.browser.files import policy, site_files
 from edge.classifier import Classifier
 from edge.detectors.base import shrink
 from edge.detectors.blazeface import BlazeFace
-from edge.errors import OutputError
+from edge.errors import OutputError, UsageError
 from edge.labels import EMOTIONS
+from edge.model_file import read_model_file
 from edge.neutral import NeutralProfile
 from edge.opencv import cv2
 from edge.preprocess import LARGE_FACE_RATIO, crop, to_input
@@ -37,6 +39,7 @@ from tests import chromium
 from tests.conftest import ROOT, SHARED
 
 FACES = 32
+ALPHA = "document.getElementById('picture').getContext('2d').getImageData(5, 5, 1, 1).data[3]"
 DETECTOR = third_party.FILES["detector"]
 RUNTIME = {  # files of npm's packages
     "core": "dist/index.js",
@@ -200,6 +203,8 @@ def test_smoothing_and_neutral_faces_are_those_of_python(site: tuple[Path, str],
     outputs = rng.dirichlet(np.full(len(EMOTIONS), 0.4), 60).astype(np.float32)
     outputs[:20] = np.sort(outputs[:20], axis=1)  # one emotion for a while
     times = np.cumsum(rng.uniform(0, 0.3, 60))
+    times[30:33] = times[30]  # a browser's clock may be coarse
+    times[40:] -= 5  # another video
     open_site(browser, site[1])
     answer: dict[str, Any] = browser.evaluate(
         f"""Promise.all([import('./smoother.js'), import('./neutral.js')]).then(([{{ Smoother }}, neutral]) => {{
@@ -249,10 +254,18 @@ def test_the_camera_is_read_on_the_served_page_and_nothing_leaves_it(cache: Path
 
 
 @pytest.mark.slow
-def test_a_picture_is_read_and_other_files_are_refused(site: tuple[Path, str], browser: chromium.Page) -> None:
+def test_a_picture_is_read_and_other_files_are_refused(
+    site: tuple[Path, str], browser: chromium.Page, tmp_path: Path
+) -> None:
     open_site(browser, site[1])
     root = browser.command("DOM.getDocument")["root"]["nodeId"]
     field = browser.command("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+    for name, background in (("solid.png", 255), ("clear.png", 0)):
+        picture = np.full((480, 640, 4), background, np.uint8)
+        picture[..., :3] = 255
+        assert cv2.imwrite(str(tmp_path / name), picture)
+        browser.command("DOM.setFileInputFiles", nodeId=field, files=[str(tmp_path / name)])
+        wait_for(browser, f"document.getElementById('status').textContent === 'Picture' && ({ALPHA}) === {background}")
     for file, condition in (
         ("README.md", "document.getElementById('alert').textContent.includes('found README.md')"),
         ("edge/assets/astronaut.jpg", "document.querySelector('.face .word')?.textContent === 'happy'"),
@@ -306,6 +319,46 @@ def test_a_changed_file_is_refused(site: tuple[Path, str], browser: chromium.Pag
         wait_for(browser, "document.getElementById('alert').textContent.includes('not the expected file')")
     finally:
         (folder / name).write_bytes(content)
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_stopped_while_cameras_are_listed_leaves_no_complaint(
+    site: tuple[Path, str], browser: chromium.Page
+) -> None:
+    open_site(browser, site[1])
+    browser.evaluate(
+        """{ const devices = navigator.mediaDevices, list = devices.enumerateDevices.bind(devices);
+        devices.enumerateDevices = async () => {
+          document.getElementById('stop').click();
+          await new Promise((done) => setTimeout(done, 100));
+          globalThis.listed = true;
+          return list();
+        }; }"""
+    )
+    browser.evaluate("document.getElementById('start').click()")
+    wait_for(browser, "globalThis.listed")
+    browser.evaluate("new Promise((done) => setTimeout(done, 100))")
+    assert browser.evaluate("document.getElementById('status').textContent") == "Ready"
+    assert browser.evaluate("document.getElementById('alert').hidden")
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"colour": "rgb"}, "colour grey for browsers, found rgb"),
+        ({"outputs": "logits"}, "outputs probabilities for browsers, found logits"),
+        ({"input_scale": "-1..1"}, "input_scale 0..255 for browsers, found -1..1"),
+        ({"input_type": "float32"}, "input_type uint8 for browsers, found float32"),
+    ],
+)
+def test_a_model_that_the_page_would_misread_is_refused(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], found: str
+) -> None:
+    file = read_model_file(SHIPPED)
+    changed = replace(file, card=replace(file.card, **values))
+    monkeypatch.setattr(files, "read_model_file", lambda _: changed)
+    with pytest.raises(UsageError, match=found):
+        site_files()
 
 
 def test_the_policy_names_the_homes_of_the_files_and_no_other_host() -> None:

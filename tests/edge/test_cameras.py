@@ -214,3 +214,19 @@ def test_pi_camera_gives_bgr_and_reports_its_resolution(monkeypatch: pytest.Monk
 def test_unsupported_settings_are_refused(text: str, settings: CameraSettings, expected: str) -> None:
     with pytest.raises(UsageError, match=f"expected a camera that {expected}"):
         open_source(text, settings=settings)
+
+
+def test_a_pi_camera_that_does_not_start_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Busy(FakePicamera2):
+        def start(self) -> None:
+            raise RuntimeError("device or resource busy")
+
+        def close(self) -> None:
+            closed.append(self)
+
+    monkeypatch.setitem(sys.modules, "picamera2", SimpleNamespace(Picamera2=Busy))
+    with pytest.raises(SourceError, match="busy"):
+        open_source("picamera", settings=CameraSettings((801, 600), 25.0))
+    assert len(closed) == 1

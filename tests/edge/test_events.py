@@ -106,6 +106,7 @@ def test_an_outage_is_visible_on_every_output_and_its_frames_are_not_read(
     assert image[0, 0, 0] < 40, "not dimmed"
     assert (image[60] == RED).all(axis=-1).any(), "no banner"
     assert pipeline.meter.frames == 2
+    assert len(pipeline.meter.stage("capture").times_s) == 2, "waiting for a lost camera is no time of capture"
 
 
 def test_a_closed_pipe_ends_the_events(monkeypatch: pytest.MonkeyPatch) -> None:

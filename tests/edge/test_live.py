@@ -157,6 +157,26 @@ def test_blocked_threads_are_limited_and_the_camera_returns_with_its_driver() ->
     source.close()
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_driver_that_blocks_while_it_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "OPEN_TIMEOUT_S", 0.1)
+    driver = FakeDriver([picture(1)], [picture(2)])
+    blocked = threading.Event()
+
+    def open_capture() -> FakeCamera:
+        if len(driver.opening_times) == 1 and not blocked.is_set():
+            blocked.set()
+            driver.unblock.wait(20)
+        return driver.open()
+
+    source = Live("0", open_capture)
+    frames = read_until(source, lambda frames: frames[-1].image[0, 0, 0] == 2)
+    assert blocked.is_set()
+    assert frames[-1].error is None
+    source.close()
+    driver.unblock.set()
+
+
 class MjpegHandler(BaseHTTPRequestHandler):
     """Serve sixty pictures over HTTP; they get brighter by one grey level each, over all requests."""
 

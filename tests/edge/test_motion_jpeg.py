@@ -118,17 +118,6 @@ def test_a_slow_machine_gets_the_newest_picture(serve: Serve, form: Callable[...
     assert round(float(image.mean())) == 234
 
 
-def test_an_answer_that_is_one_picture_is_read_once(serve: Serve) -> None:
-    stream = HttpStream(
-        serve(iter([b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", SOUND[1]])), CameraSettings()
-    )
-    image = stream.read()
-    assert image is not None
-    assert image.shape == (60, 80, 3)
-    assert stream.read() is None
-    stream.release()
-
-
 def test_a_picture_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
     monkeypatch.setattr(motion_jpeg, "MAX_PICTURE", 1 << 20)
     answer = itertools.chain([b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"], itertools.repeat(bytes(1 << 16)))
@@ -176,3 +165,26 @@ def test_the_reason_is_named_without_the_password(serve: Serve, answer: bytes, r
     with pytest.raises(SourceError, match=reason) as refusal:
         HttpStream(serve(iter([answer])), CameraSettings())
     assert "secret" not in str(refusal.value)
+
+
+def test_a_camera_of_snapshots_is_asked_again_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answers have no length, so they are no file; without asking again, every picture would be an outage."""
+    monkeypatch.setattr(motion_jpeg, "SNAPSHOT_INTERVAL_S", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for value in (10, 100, 200):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg(value))
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        camera = HttpStream(f"http://127.0.0.1:{server.getsockname()[1]}/shot.jpg", CameraSettings())
+        pictures = [camera.read() for _ in range(3)]
+        assert [round(picture.mean()) for picture in pictures if picture is not None] == [10, 100, 200]
+        thread.join(5)
+    with pytest.raises(SourceError, match="refuses port"):
+        camera.read()
+    camera.release()

@@ -220,6 +220,17 @@ def test_the_reader_is_calibrated_by_a_picture() -> None:
         reader.calibrate(np.zeros((64, 64, 3), np.uint8))
 
 
+def test_a_profile_of_another_model_is_refused_by_the_reader(tmp_path: Path) -> None:
+    with EmotionReader() as reader, EmotionReader("tiny") as other:
+        profile = reader.calibrate(PHOTOGRAPH)
+        profile.save(tmp_path / "me.json")
+        for foreign in (profile, tmp_path / "me.json"):
+            with pytest.raises(DataError, match="found one of another model"):
+                other.calibrate(foreign)
+        by_hand = NeutralProfile.from_outputs(profile.labels, [np.full(len(profile.labels), 0.1, np.float32)])
+        assert other.calibrate(by_hand) is by_hand
+
+
 @pytest.mark.parametrize("option", ["3", "auto"])
 def test_pictures_cannot_be_calibrated_over_time(option: str) -> None:
     result = run(str(PHOTOGRAPH), "--no-display", "--neutral", option)

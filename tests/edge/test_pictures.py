@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,6 +147,21 @@ def test_a_jpeg_with_a_hole_is_damaged_and_one_with_more_after_its_end_is_sound(
     for sound in (data + data, data + bytes(99), data[:2] + preview + data[2:], data[:-2] + b"\0\0" + data[-2:]):
         assert (decode_picture(sound, "x") == decode_picture(data, "x")).all()
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_line_of_another_decoder_condemns_no_sound_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera's thread may decode a broken picture meanwhile, whose message comes on the same stderr."""
+    decode, calls = cv2.imdecode, []
+
+    def disturbed(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 1:
+            os.write(2, b"Corrupt JPEG data: premature end of data segment\n")
+        return decode(*args)
+
+    monkeypatch.setattr(cv2, "imdecode", disturbed)
+    assert decode_picture(encoded(".jpg"), "x").shape[2] == 3
+    assert len(calls) == 2
 
 
 def claim(data: bytes, place: int, form: str) -> bytes:

@@ -90,6 +90,9 @@ def test_clips_from_the_field_last_as_long_as_in_a_player(
         ([None, 0.3, None, 0.6], [0, 0.3, 0.4, 0.6], 1, "one is absent"),
         ([None, 9.0, 1.0, 1.2], [0, 9.0, 9.1, 9.3], 0, "two files in one: the second counts on"),
         ([None, 9.0, None, 1.0, 1.2], [0, 9.0, 9.1, 9.2, 9.4], 1, "the same, and its first has none"),
+        ([None, 9.0, 36000.0, 36000.2], [0, 9.0, 9.1, 9.3], 0, "the second is of the evening"),
+        ([None, 9.0, 5e8, 9.2, 9.4], [0, 9.0, 9.1, 9.2, 9.4], 0, "one is damaged"),
+        ([None, 1800.0, 3600.0], [0, 1800.0, 3600.0], 0, "a time-lapse"),
     ],
 )
 def test_times_always_advance(

@@ -52,18 +52,18 @@ export class Camera {
   }
 
   get #track() {
-    return this.#stream.getVideoTracks()[0];
+    return this.#stream?.getVideoTracks()[0];
   }
 
   /** Return whether the camera looks away from the user: its picture is not shown mirrored. */
   get looksAway() {
-    return this.#track.getSettings().facingMode === 'environment';
+    return this.#track?.getSettings().facingMode === 'environment';
   }
 
   /** Return the ids and names of all cameras, and which one is open. */
   async list() {
     const devices = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === 'videoinput');
-    const open = this.#track.getSettings().deviceId;
+    const open = this.#track?.getSettings().deviceId;
     return devices.map(({ deviceId: id, label }, i) => ({ id, name: label || `Camera ${i + 1}`, isOpen: id === open }));
   }
 

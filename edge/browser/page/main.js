@@ -54,18 +54,18 @@ async function reader() {
   }
 }
 
-/** Do what a button asks for, and say what went wrong. */
-async function attempt(/** @type {() => Promise<void>} */ action) {
+/** Do what a button asks for, as a new run, and say what went wrong, unless another one has begun. */
+async function attempt(/** @type {(mine: number) => Promise<void>} */ action) {
   complain('');
+  const mine = ++run;
   try {
-    await action();
+    await action(mine);
   } catch (error) {
-    stop(error.message);
+    if (mine === run) stop(error.message);
   }
 }
 
-async function startCamera(/** @type {string} */ id = '') {
-  const mine = ++run;
+async function startCamera(/** @type {number} */ mine, /** @type {string} */ id = '') {
   resize(picture.canvas, 0, 0);
   const loaded = await reader();
   if (mine !== run) return;
@@ -73,7 +73,9 @@ async function startCamera(/** @type {string} */ id = '') {
   if (!(await camera.open(id))) return;
   loaded.calibrator.reset(); // ids may go on with another person
   setState('camera', 'Live');
+  $('neutral').hidden = !loaded.labels.includes(settings.neutral.label);
   const cameras = await camera.list();
+  if (mine !== run) return;
   $('cameras').replaceChildren(...cameras.map(({ id: value, name, isOpen }) => new Option(name, value, isOpen, isOpen)));
   $('cameras').hidden = cameras.length < 2;
   await follow(loaded, mine);
@@ -103,12 +105,12 @@ async function follow(/** @type {import('./reader.js').EmotionReader} */ loaded,
 /** Return the pixels of a video or picture. */
 function grab(source, /** @type {number} */ width, /** @type {number} */ height) {
   resize(pixels.canvas, width, height);
+  pixels.globalCompositeOperation = 'copy'; // else the picture before shows through a transparent one
   pixels.drawImage(source, 0, 0, width, height);
   return fromImageData(pixels.getImageData(0, 0, width, height));
 }
 
-async function readPicture(/** @type {File} */ file) {
-  const mine = ++run;
+async function readPicture(/** @type {number} */ mine, /** @type {File} */ file) {
   camera.close();
   const loaded = await reader();
   if (mine !== run) return;
@@ -177,11 +179,11 @@ function stop(message = '') {
 }
 
 $('start').addEventListener('click', () => attempt(startCamera));
-$('cameras').addEventListener('change', ({ target }) => attempt(() => startCamera(target.value)));
+$('cameras').addEventListener('change', ({ target }) => attempt((mine) => startCamera(mine, target.value)));
 $('file').addEventListener('change', ({ target }) => {
   const [file] = target.files;
   target.value = ''; // so that the same file can be chosen again
-  if (file) attempt(() => readPicture(file));
+  if (file) attempt((mine) => readPicture(mine, file));
 });
 $('neutral').addEventListener('click', async () => (await loading).calibrator.start(nowS(), COUNTDOWN_S));
 $('forget').addEventListener('click', async () => (await loading).calibrator.reset());

@@ -15,19 +15,21 @@ export class Smoother {
   }
 
   /**
-   * Return the moving average after this reading, and the label.
+   * Return the moving average after this reading, and the label; both start anew where time does not advance.
    * @param {number} id @param {number} timeS @param {number[]} probabilities
    */
   update(id, timeS, probabilities) {
     const last = this.#faces.get(id);
     let mean = probabilities;
+    let current;
     if (last && timeS > last.timeS) {
       const weight = 1 - Math.exp((last.timeS - timeS) / timeConstantS);
       mean = last.mean.map((value, i) => value + (probabilities[i] - value) * weight);
+      current = last.label;
     } else {
       for (const [key, face] of this.#faces) if (timeS - face.timeS >= forgetAfterS) this.#faces.delete(key);
     }
-    const label = this.chooseLabel(mean, last?.label);
+    const label = this.chooseLabel(mean, current);
     this.#faces.set(id, { timeS, mean, label });
     return { mean, label };
   }
