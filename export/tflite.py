@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.card import ModelCard
-from edge.errors import DataError
 from edge.model_file import tflite_bytes
 from edge.preprocess import to_input
 from edge.values import Image, Probabilities
@@ -76,18 +75,9 @@ def _quantized(content: bytes, recipe: Any, ranges: dict[str, Any] | None = None
 
 
 def measure_ranges(model: keras.Model, faces: FaceSet) -> Ranges:
-    """Return the ranges of the float graph's tensors.
-
-    Raises DataError unless the input's is 0 to 255: only then int8 takes the pixels as they are.
-    """
+    """Return the ranges of the float graph's tensors. The input's is 0 to 255: int8 takes the pixels as they are."""
     ranges = extremes(_tensors(_float_graph(model, "float32"), faces, model.input_shape[1]))
-    low, high = next(iter(ranges.values()))
-    if (low, high) != (0, 255):
-        raise DataError(
-            f"expected calibration faces whose pixels span 0 to 255, found {low:g} to {high:g}; "
-            "use more of them (--calibration-faces)"
-        )
-    return ranges
+    return ranges | {next(iter(ranges)): (0.0, 255.0)}
 
 
 def _tensors(graph: bytes, faces: FaceSet, size: int) -> Iterator[dict[str, Any]]:

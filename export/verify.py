@@ -21,7 +21,7 @@ from edge.opencv import cv2
 from edge.preprocess import crop, to_face
 from edge.sources.demo import FACE_CENTRE, PHOTOGRAPH
 from edge.values import Box, Probabilities
-from train.data import FOLDS, FaceSet, evaluation_faces, load, split_of
+from train.data import HELD_OUT, FaceSet, evaluation_faces, load, split_of
 from train.layouts.base import FACE_SIZE
 from train.metrics import mcnemar, wilson
 from train.predict import predict
@@ -168,13 +168,13 @@ def usual_data(recipe: Recipe) -> Path | None:
 def validation_faces(data: Path | None, recipe: Recipe | None = None) -> FaceSet:
     """Return PublicTest, or what `train` held out for validation; labels are those of the model's recipe, if any.
 
-    A model that learned from all faces, since they are few, is compared on these. Without a data set, return the demo's
-    portrait cropped in 75 ways: enough to show a broken file, but no accuracy.
+    Without PublicTest, a model that has learned from all faces is compared on these. Without a data set, return the
+    demo's portrait cropped in 75 ways: enough to show a broken file, but no accuracy.
     """
     recipe = recipe or Recipe(data="")
     if data is None:
         return _portrait(recipe.classes)
-    if recipe.validation != FOLDS:
+    if recipe.validation == HELD_OUT:
         return evaluation_faces(data, recipe.labels, recipe.ignore).of_classes(recipe.classes)
     splits = load(data, ("train", "public"), labels=recipe.labels, ignore=recipe.ignore)
     return (splits["public"] if "public" in splits else split_of(splits, "train", data)).of_classes(recipe.classes)

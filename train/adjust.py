@@ -27,7 +27,7 @@ from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import DATA
 from train.extras import require_keras
-from train.held_out import load_held_out
+from train.held_out import load_held_out, print_caveat
 from train.metrics import LEAST_PROBABILITY
 from train.predict import classes_of, predict_keras
 from train.progress import progress
@@ -125,7 +125,7 @@ def adjust(
     held_out.print_heading()
     for name, shift, divisor in rows:
         held_out.print_row(name, shift_logits(probabilities, shift, divisor))
-    held_out.print_caveat([recipe])
+    print_caveat([recipe])
     if out is not None:
         adjust_logits(head, chosen, temperature)
         save_model(network, out)

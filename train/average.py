@@ -23,10 +23,10 @@ from edge.errors import ModelError, exit_status
 from edge.values import Floats
 from train.data import DATA
 from train.extras import require_keras
-from train.held_out import load_held_out
+from train.held_out import load_held_out, print_caveat
 from train.predict import classes_of, predict_keras
 from train.progress import progress
-from train.recipe import Recipe, recipe_of, write_recipe_of
+from train.recipe import MIXED, Recipe, recipe_of, write_recipe_of
 from train.runs import check_new_model, load_model, save_model
 
 QUARTERS = ((0.75, 0.25), (0.5, 0.5), (0.25, 0.75))
@@ -92,14 +92,17 @@ def average(
     measured = []
     with progress() as stage:
         advance = stage("predict", len(rows) * len(held_out.faces))
-        for row in rows:
+        for number, row in enumerate(rows):
             mean.set_weights(weighted_mean(weights, row))
-            measured.append(predict_keras(mean, held_out.faces.images, advance))
-    print("\n".join(f"{number}: {model}" for number, model in enumerate(models, start=1)))
+            network = networks[number] if number < len(models) else mean  # a model alone has its own input size
+            measured.append(predict_keras(network, held_out.faces.images, advance))
+    for number, (path, network) in enumerate(zip(models, networks, strict=True), start=1):
+        print(f"{number}: {path}, {network.input_shape[1]} pixels")
+    print(f"means: {size} pixels")
     held_out.print_heading()
     for row, probabilities in zip(rows, measured, strict=True):
         held_out.print_row(ratio(row), probabilities)
-    held_out.print_caveat(recipes)
+    print_caveat(recipes)
     if out is not None and shares:
         mean.set_weights(weighted_mean(weights, shares))
         save_model(mean, out)
@@ -138,9 +141,10 @@ def mean_recipe(models: Sequence[Path], recipes: Sequence[Recipe], shares: Seque
     main = recipes[int(np.argmax(shares))]
     learned = [text for recipe in recipes for text in (*recipe.start, recipe.training())]
     start = tuple(text for text in dict.fromkeys(learned) if text != main.training() or text in main.start)
+    taught_by = tuple(dict.fromkeys(text for recipe in recipes for text in recipe.taught_by))
     weights = f"mean of {' and '.join(f'{share:g} {path}' for share, path in zip(shares, models, strict=True))}"
-    validation = main.validation if len({recipe.validation for recipe in recipes}) == 1 else "public"
-    return replace(main, size=size, weights=weights, start=start, validation=validation)
+    validation = main.validation if len({recipe.validation for recipe in recipes}) == 1 else MIXED
+    return replace(main, size=size, weights=weights, start=start, taught_by=taught_by, validation=validation)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,12 @@ class FaceSet:
         """Return a hash of each face's pixels, bytes of length 20, [n]: equal pixels, equal digest."""
         return np.fromiter((hashlib.sha1(image.tobytes()).digest() for image in self.images), "S20", len(self))
 
+    def fingerprint(self) -> str:
+        """Return a hash of all faces and their classes, whatever their order and their files' names."""
+        faces = zip(self.labels, self.digests(), strict=True)
+        lines = sorted(f"{digest.hex()} {self.classes[label]}" for label, digest in faces)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
 
 class DataSet(dict[str, FaceSet]):
     """Hold the faces of each split that was read; `unread` names the other splits that have faces."""

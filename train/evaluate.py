@@ -23,10 +23,12 @@ from train.data import DATA, HELD_OUT, SPLITS, FaceSet, load, split_of, train_va
 from train.evaluation import evaluate_predictions, summarize_votes
 from train.extras import require
 from train.figures import figure_files
+from train.held_out import print_caveat
 from train.options import add_classes
-from train.predict import classes_of, predict
+from train.predict import classes_of, is_keras, predict
 from train.progress import progress
 from train.provenance import data_set
+from train.recipe import recipe_of
 from train.runs import is_run
 from train.store import Mirrored
 
@@ -83,7 +85,8 @@ def evaluate(
     """
     if is_run(out):
         raise OutputError(f"{out} is a training run with metrics of its own; choose another --out")
-    require("matplotlib", "matplotlib", "train")
+    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
+        require(module, package, "train")
     figures = [file for name in PLOTS for file in figure_files(out / name)]
     for file in [out / "metrics.json", *figures, *tables.table_files(out, results.TABLES)]:
         check_writable(file)
@@ -105,6 +108,8 @@ def evaluate(
     write_json(out / "metrics.json", result)
     if split is None and faces.split in WARNINGS:
         print(WARNINGS[faces.split])
+    if split == HELD_OUT and is_keras(model):
+        print_caveat([recipe_of(model)])
     _print_summary(result)
     return 0
 

@@ -19,6 +19,7 @@ import numpy as np
 from edge.arguments import ArgumentParser
 from edge.errors import DataError, exit_status
 from edge.files import atomic_write, check_writable
+from edge.untrusted import utf8
 from edge.values import Floats
 from train import data_plots, duplicates
 from train.data import DATA, FaceSet, load
@@ -100,7 +101,8 @@ def _write_pairs(path: Path, pairs: Sequence[Pair], faces: FaceSet, split_names:
         for pair in pairs:
             kind = "exact" if pair.exact else "mirrored" if pair.mirrored else "near"
             first, second = (
-                (split_names[i], faces.names[i], faces.classes[faces.labels[i]]) for i in (pair.first, pair.second)
+                (split_names[i], utf8(faces.names[i]), faces.classes[faces.labels[i]])
+                for i in (pair.first, pair.second)
             )
             writer.writerow([*first, *second, kind, f"{pair.correlation:.4f}"])
 
@@ -121,7 +123,7 @@ def _markdown(
     means: Floats,
     contrasts: Floats,
 ) -> str:
-    lines = [f"# {len(faces)} faces of `{path}`", "", "| class | " + " | ".join(splits) + " |"]
+    lines = [f"# {len(faces)} faces of `{utf8(str(path))}`", "", "| class | " + " | ".join(splits) + " |"]
     lines.append("| --- |" + " --- |" * len(splits))
     for label, emotion in enumerate(faces.classes):
         counts = [int((own.labels == label).sum()) for own in splits.values()]

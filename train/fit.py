@@ -161,7 +161,10 @@ def fit(
     """
     examples = training_examples(train, recipe)
     if len(examples) < recipe.batch_size:
-        raise DataError(f"expected at least one batch of {recipe.batch_size} training faces, found {len(examples)}")
+        raise DataError(
+            f"expected at least one batch of {recipe.batch_size} training faces, found {len(examples)}; add faces, or "
+            "give a smaller --batch-size"
+        )
     if recipe.batch_size % team.size:
         raise UsageError(f"expected a --batch-size divisible by {team.size} workers, found {recipe.batch_size}")
     keras.utils.set_random_seed(recipe.seed)

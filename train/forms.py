@@ -22,10 +22,9 @@ from train.layouts.archive import is_archive, unpacked
 from train.layouts.base import Item, PassedOver, Request
 from train.layouts.folders import files_below, labelled_folder, read_pictures
 from train.layouts.names import split_name
-from train.layouts.table import is_table, read_table
+from train.layouts.table import KNOWN_TABLES, is_table, read_table
 
 TABLE_SUFFIXES = {".csv", ".tsv", ".txt"}
-KNOWN_TABLES = ("fer2013.csv", "icml_face_data.csv")  # of several tables of one challenge, the first holds all faces
 
 
 def read(path: Path, request: Request) -> Iterator[Item]:

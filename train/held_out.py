@@ -13,7 +13,7 @@ from train.data import HELD_OUT, FaceSet, load, train_val_split
 from train.evaluation import check_vote_classes, evaluate_on_votes
 from train.metrics import calibration_error, recalls
 from train.recipe import Recipe
-from train.votes import Votes, votes_on
+from train.votes import Votes, votes_of
 
 NAME_WIDTH = 24  # of a table's first column
 
@@ -47,10 +47,11 @@ class HeldOut:
         accuracy, recall, error = self.measure(probabilities)
         print(f"{name:<{NAME_WIDTH}}  {accuracy:8.2%}  {recall:11.3f}  {error:17.3f}", flush=True)
 
-    def print_caveat(self, recipes: Iterable[Recipe | None]) -> None:
-        """Say so if a model was trained on these faces, or may have been."""
-        if any(recipe is None or recipe.validation != HELD_OUT for recipe in recipes):
-            print("trained on these faces, or perhaps (no recipe with --validation held-out): too good a table")
+
+def print_caveat(recipes: Iterable[Recipe | None]) -> None:
+    """Say so if a model may have learned the held-out faces: itself, or the one that its training started from."""
+    if any(recipe is None or recipe.validation != HELD_OUT or recipe.start for recipe in recipes):
+        print("the model, or what its training started from, may have learned these faces: the figures may be too high")
 
 
 def load_held_out(data: Path, recipe: Recipe | None, classes: tuple[str, ...], soft_labels: str) -> HeldOut:
@@ -60,4 +61,5 @@ def load_held_out(data: Path, recipe: Recipe | None, classes: tuple[str, ...], s
     recipe = recipe or Recipe(str(data))
     faces = load(data, ("train",), labels=recipe.labels, ignore=recipe.ignore)
     training, held_out = (part.of_classes(classes) for part in train_val_split(faces, data))
-    return HeldOut(training, held_out, votes_on(held_out.names, Path(soft_labels)) if soft_labels else None)
+    votes = votes_of(held_out.names, held_out.labels, Path(soft_labels)) if soft_labels else None
+    return HeldOut(training, held_out, votes)

@@ -46,6 +46,11 @@ def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
     given = {name: option for name, option in parser.given(argv).items() if name in names}
     if recipe.head_epochs > recipe.epochs and not args.resume:
         parser.error(f"--head-epochs {recipe.head_epochs} must not exceed --epochs {recipe.epochs}")
+    if recipe.final_learning_rate > recipe.learning_rate and not args.resume:
+        if "final_learning_rate" in given:
+            final, highest = recipe.final_learning_rate, recipe.learning_rate
+            parser.error(f"--final-learning-rate {final:g} must not exceed --learning-rate {highest:g}")
+        recipe = replace(recipe, final_learning_rate=recipe.learning_rate)
     if "votes" in given and not (recipe.soft_labels or args.resume):
         parser.error(f"--votes {recipe.votes} expects a table of votes; add --soft-labels CSV")
     if args.seeds and "seed" in given:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import DataError, ModelError, OutputError, UsageError
+from edge.model_file import read_model_file
 from train.data import (
     FEW_FACES,
     FOLDS,
@@ -29,8 +30,8 @@ from train.data import (
 )
 from train.options import Options
 from train.predict import classes_of
-from train.provenance import data_set
-from train.recipe import ARCHITECTURE, AUTO, Recipe, read_recipe, recipe_file, recipe_of
+from train.provenance import FER2013_TERMS, UNKNOWN_TERMS, data_set
+from train.recipe import ARCHITECTURE, AUTO, FER2013_LICENCE, Recipe, read_recipe, recipe_file, recipe_of
 from train.runs import RUNS, check_model_file, input_size, is_weights_file
 from train.votes import read_votes
 
@@ -101,9 +102,12 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
     if "batch_size" not in given:
         recipe = replace(recipe, batch_size=fitting_batch_size(len(train), recipe.batch_size))
     name, terms = data_set(train.names, Path(recipe.data))
-    recipe = replace(recipe, classes=train.classes, data_set=name, terms=terms)
+    taught_by = [text for teacher in recipe.teachers for text in trainings_of(Path(teacher))]
+    recipe = replace(recipe, classes=train.classes, data_set=name, terms=terms, faces_sha256=train.fingerprint())
+    recipe = replace(recipe, taught_by=tuple(dict.fromkeys(taught_by)))
     if not recipe.weights.endswith(".keras"):
-        return recipe
+        from_file = recipe.weights not in ("imagenet", "none")
+        return replace(recipe, start=(f"{Path(recipe.weights).name} ({UNKNOWN_TERMS})",) if from_file else ())
     base = recipe_of(Path(recipe.weights))
     network: dict[str, Any] = {field: getattr(base, field) for field in ARCHITECTURE if base and field not in given}
     if base is None and "size" not in given:
@@ -111,7 +115,25 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
     if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(given):
         network["head_epochs"] = recipe.epochs  # few faces teach a last layer, and would spoil the others
     base = base or Recipe(data="")  # see train.recipe.describe_training
-    return replace(recipe, **network, start=(*base.start, base.training()))
+    same_choice = (base.validation, base.faces_sha256) == (HELD_OUT, recipe.faces_sha256)
+    if recipe.validation == HELD_OUT and base.data_set == recipe.data_set and not same_choice:
+        print(f"{recipe.weights} may have been trained on faces that are held out here: figures may be too high")
+    return replace(
+        recipe,
+        **network,
+        start=tuple(dict.fromkeys((*base.start, base.training()))),
+        taught_by=tuple(dict.fromkeys((*base.taught_by, *taught_by))),
+    )
+
+
+def trainings_of(model: Path) -> tuple[str, ...]:
+    """Return what a card says of the trainings that a .keras, .tflite or .onnx file stands for; see Recipe.training."""
+    if model.suffix == ".keras":
+        recipe = recipe_of(model) or Recipe(data="")
+        return (*recipe.start, *recipe.taught_by, recipe.training())
+    card = read_model_file(model).card
+    terms = FER2013_TERMS if card.licence == FER2013_LICENCE else card.licence or UNKNOWN_TERMS
+    return (f"{card.training_data.partition(',')[0] or model.name} ({terms})",)
 
 
 def fitting_batch_size(faces: int, largest: int) -> int:
@@ -135,6 +157,8 @@ def divided(faces: dict[str, FaceSet], recipe: Recipe) -> tuple[FaceSet, FaceSet
             f"expected the classes of the run, {', '.join(recipe.classes)}, in {path}, found "
             f"{', '.join(training.classes)}; the data set has changed"
         )
+    if recipe.faces_sha256 not in ("", split_of(faces, "train", path).fingerprint()):
+        raise DataError(f"expected the training faces of the run in {path}, found others; start a new run")
     if recipe.drop_duplicates:
         others = [own for split, own in faces.items() if split != "train"] + ([validation] if validation else [])
         training = without_copies(training, others) if others else training

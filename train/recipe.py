@@ -15,6 +15,8 @@ from train.data import FOLD_COUNT, FOLDS, HELD_OUT
 from train.provenance import FER2013, FER2013_TERMS
 
 AUTO = "auto"  # held-out or, for few faces, folds
+MIXED = "mixed"  # of a mean of models whose epochs were chosen on different faces
+FER2013_LICENCE = "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
 # The architectures of train.zoo, which needs Keras.
 ARCHITECTURES = ("mobilenet_v2", "mobilenet", "resnet50_v2", "vgg16", "cnn")
 OF_AVERAGE = "_of_average"  # ends the columns of the history that the averaged weights are measured in
@@ -26,7 +28,8 @@ RENAMED = {
     "average": "ema",
     "symmetric": "reverse_ce",
 }
-FOUND = ("classes", "data_set", "terms", "start")  # fields of a recipe that are no arguments
+# Fields of a recipe that are no arguments.
+FOUND = ("classes", "data_set", "terms", "faces_sha256", "start", "taught_by")
 ARCHITECTURE = ("arch", "size", "width", "head", "dense")  # fields that a model to start from decides
 
 
@@ -74,7 +77,9 @@ class Recipe:
     classes: tuple[str, ...] = EMOTIONS  # in the order of the model's outputs
     data_set: str = FER2013
     terms: str = FER2013_TERMS
+    faces_sha256: str = ""  # of the training faces, the held-out ones included
     start: tuple[str, ...] = ()  # `training()` of each run before, in turn, that --weights stands for
+    taught_by: tuple[str, ...] = ()  # the same of the teachers, and of what --weights was taught by
 
     @property
     def learns_votes(self) -> bool:
@@ -109,15 +114,17 @@ class Recipe:
         chosen = {
             "public": f"epoch chosen on {'PublicTest' if is_fer2013 else 'its validation faces'}",
             FOLDS: f"last epoch, all faces; accuracy by {FOLD_COUNT} stratified folds",
+            MIXED: "mean of models whose epochs were chosen in different ways",
         }.get(self.validation, "epoch chosen on a held-out tenth of it")
         before = f"; started from {' and '.join(self.start)}" if self.start else ""
+        before += f"; taught by models of {' and '.join(self.taught_by)}" if self.taught_by else ""
         return f"{self.data_set}, split {split}{self._targets()}; {chosen}{before}"
 
     def licence(self) -> str:
         """Return what a model card says of the terms: of the file and of all data that it learned from."""
-        trainings = (self.training(), *self.start)
+        trainings = tuple(dict.fromkeys((self.training(), *self.start, *self.taught_by)))
         if all(training.endswith(f"({FER2013_TERMS})") for training in trainings):
-            return "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
+            return FER2013_LICENCE
         return f"file: its author's to state; trained on {', '.join(trainings)}"
 
 
@@ -163,6 +170,8 @@ def describe_training(model: Path) -> str:
     if recipe.validation != FOLDS or not metrics.is_file():
         return recipe.description()
     values = parse_json(read_bounded(metrics))
+    if Path(values["model"]).name != model.name:  # another one in its folder, as an adjusted one
+        return recipe.description()
     return f"{recipe.description()}: {values['accuracy']:.1%} of {values['faces']}"
 
 

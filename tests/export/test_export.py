@@ -26,6 +26,7 @@ from export.calibrate import Calibration
 from export.folding import folded_model
 from train.data import FaceSet, load
 from train.predict import keras_inputs, predict, predict_keras
+from train.recipe import Recipe
 from train.runs import BACKBONE, load_model, newest_model, save_model
 from train.zoo import ARCHITECTURES, build
 
@@ -313,6 +314,27 @@ def _trained(arch: str, size: int, faces: FaceSet) -> keras.Model:
             layer.momentum = 0.0  # one look at the faces, and its moving statistics are those of the weights
     model(pixels, training=True)
     return model
+
+
+def test_faces_without_black_and_white_calibrate_too(tiny_run: Path, drawn_data: Path) -> None:
+    """A few faces of one webcam seldom reach 0 and 255; int8 takes pixels as they are all the same."""
+    faces = calibrate.sample(load(drawn_data)["train"], 84)
+    grey = replace(faces, images=(20 + 0.7 * np.asarray(faces.images[:])).astype(np.uint8))
+    model = folded_model(load_model(tiny_run / "model.keras"))
+    ranges = tflite.measure_ranges(model, grey)
+    assert next(iter(ranges.values())) == (0, 255)
+    content = tflite.convert(model, "int8", Calibration("", {}, {}, ranges))
+    right = predict_keras(model, faces.images[:20])
+    answers = [tflite.reference(content, to_input(image, 32)) for image in faces.images[:20]]
+    assert np.abs(np.stack(answers) - right).mean() < 0.05
+
+
+def test_a_model_that_knows_the_held_out_faces_gets_no_accuracy_by_them(drawn_data: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_data / "train", tmp_path / "train")
+    assert verify.validation_faces(tmp_path, Recipe(data="")).split == "held-out"
+    for validation in ("public", "folds", "mixed"):
+        assert verify.validation_faces(tmp_path, Recipe(data="", validation=validation)).split == "train"
+        assert verify.validation_faces(drawn_data, Recipe(data="", validation=validation)).split == "public"
 
 
 def test_bias_correction_restores_the_mean_of_each_channel(tiny_run: Path, drawn_data: Path) -> None:

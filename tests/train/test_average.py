@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train import adjust
+from train import adjust, votes
 from train.adjust import parse_offsets, shift_logits
 from train.average import candidates, main, mean_recipe, weighted_mean
 from train.data import load
@@ -32,15 +32,15 @@ def test_the_table_has_each_model_alone_and_the_chosen_mean_once() -> None:
 
 
 def test_the_recipe_of_a_mean_names_all_that_it_learned_from() -> None:
-    votes = Recipe("faces", soft_labels="ferplus.csv", start=("ImageNet (research)",))
+    by_votes = Recipe("faces", soft_labels="ferplus.csv", start=("ImageNet (research)",))
     own = Recipe("mine", data_set="own pictures", terms="private")
-    mean = mean_recipe([Path("a.keras"), Path("b.keras")], [votes, own], [1, 3], 80)
+    mean = mean_recipe([Path("a.keras"), Path("b.keras")], [by_votes, own], [1, 3], 80)
     assert (mean.size, mean.data_set) == (80, "own pictures")
-    assert mean.start == ("ImageNet (research)", votes.training())
+    assert mean.start == ("ImageNet (research)", by_votes.training())
     assert "1 a.keras and 3 b.keras" in mean.weights
     assert mean.validation == "held-out"
     public = replace(own, validation="public")  # its training faces include the others' held-out ones
-    assert mean_recipe([Path("a.keras"), Path("b.keras")], [votes, public], [3, 1], 80).validation == "public"
+    assert mean_recipe([Path("a.keras"), Path("b.keras")], [by_votes, public], [3, 1], 80).validation == "mixed"
 
 
 def test_the_written_model_is_the_mean(
@@ -65,14 +65,38 @@ def test_the_written_model_is_the_mean(
     assert describe_training(out) == describe_training(model)
 
 
-def test_a_mean_may_have_another_input_size(tiny_run: Path, drawn_data: Path, tmp_path: Path) -> None:
+def test_a_mean_may_have_another_input_size(
+    tiny_run: Path, drawn_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, out = str(tiny_run / "model.keras"), tmp_path / "mean.keras"
     wide = ["--models", model, model, "--data", str(drawn_data), "--shares", "1", "1", "--size", "48"]
     assert main([*wide, "-o", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert f"1: {model}, 32 pixels" in printed
+    assert "means: 48 pixels" in printed
+    rows = {line.partition("  ")[0]: line.split()[-3:] for line in printed.splitlines() if " : " in line}
+    assert rows["1 : 0"] == rows["0 : 1"], "the model as it is"
     assert input_size(out) == 48
     recipe = recipe_of(out)
     assert recipe
     assert recipe.size == 48
+
+
+def test_votes_on_other_faces_are_refused(
+    tiny_run: Path,
+    drawn_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """FER+ names faces by row; the folders of Kaggle have other numbers in names of the same form."""
+    monkeypatch.setattr(votes, "LEAST_COMPARED", 10)
+    rows = [f"{Path(name).stem},0,9,0,0,0,0,0" for name in load(drawn_data)["train"].names]
+    (tmp_path / "votes.csv").write_text("\n".join(["name,neutral,happy,surprise,sad,angry,disgust,fear", *rows]))
+    model = str(tiny_run / "model.keras")
+    common = ["--models", model, model, "--data", str(drawn_data)]
+    assert main([*common, "--soft-labels", str(tmp_path / "votes.csv")]) == 2
+    assert "names or rows are of other faces" in capsys.readouterr().err
 
 
 def test_wrong_models_and_shares_are_refused(

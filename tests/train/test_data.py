@@ -19,6 +19,7 @@ from tests.conftest import drawn_face
 from train import evaluate, explore
 from train.data import evaluation_faces, evaluation_split, load, seen_in, split_of, train_val_split
 from train.layouts.numbers import CSV_LABELS
+from train.provenance import data_set
 
 
 def write_csv(path: Path, header: tuple[str, ...] = ("emotion", "pixels", "Usage")) -> Path:
@@ -52,6 +53,15 @@ def test_public_and_private_are_told_apart_in_one_folder(drawn_data: Path, tmp_p
     faces = load(tmp_path)
     assert {split: len(own) for split, own in faces.items()} == {"public": 7, "private": 7}
     assert set(faces["private"].names) == {"PrivateTest_2.png"}
+
+
+def test_a_table_is_called_fer_2013_by_its_name_alone(tmp_path: Path) -> None:
+    """CK+ comes in the same format, and under other terms."""
+    fer2013, other = (load(write_csv(tmp_path / name))["train"] for name in ("fer2013.csv", "ckextended.csv"))
+    assert fer2013.names[0] == "Training_0"
+    assert data_set(fer2013.names, tmp_path / "fer2013.csv")[0] == "FER-2013"
+    assert other.names[0] == "ckextended_0"
+    assert data_set(other.names, tmp_path / "ckextended.csv") == ("ckextended.csv", "licence not stated")
 
 
 @pytest.mark.parametrize("header", [("emotion", "pixels", "Usage"), ("emotion", " Usage", " pixels")])

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.backend import SHIPPED
 from edge.errors import DataError, ModelError, OutputError, UsageError
 from train.data import FaceSet
 from train.options import Options, parse_args
-from train.plan import check_files, completed, planned_runs
+from train.plan import check_files, completed, divided, planned_runs
 from train.recipe import Recipe, describe_training, read_recipe, recipe_of
 
 RECIPE = Recipe(data="faces", soft_labels="votes.csv", seed=4)
@@ -156,3 +157,60 @@ def test_files_of_another_kind_are_refused_before_the_work(option: str, name: st
 def test_contradictions_are_refused(arguments: str) -> None:
     with pytest.raises(SystemExit):
         parse_args(None, arguments.split())
+
+
+def test_rates_never_rise_at_the_end() -> None:
+    low = parse_args(None, ["--learning-rate", "1e-5"]).recipe
+    assert (low.learning_rate, low.final_learning_rate) == (1e-5, 1e-5), "the default of the last one is higher"
+    with pytest.raises(SystemExit):
+        parse_args(None, ["--learning-rate", "1e-5", "--final-learning-rate", "2e-5"])
+
+
+def own_faces(count: int = 700) -> FaceSet:
+    images = np.random.default_rng(0).integers(0, 256, (count, 48, 48), dtype=np.uint8)
+    return FaceSet(images, np.arange(count) % 7, tuple(map(str, range(count))), "train")
+
+
+def test_cards_name_teachers_and_weights_and_no_training_twice(tmp_path: Path) -> None:
+    write(tmp_path / "m.recipe.json", start=[RECIPE.training()])
+    weights, teacher = str(tmp_path / "m.keras"), str(SHIPPED)
+    recipe = Recipe(str(tmp_path), weights=weights, teachers=(teacher, teacher))
+    recipe = completed(recipe, {"train": own_faces()}, {}, workers=1)
+    assert recipe.start == (RECIPE.training(),), "a chain of runs on the same data"
+    assert recipe.taught_by == ("FER-2013 (pictures for research use)",)
+    assert recipe.description().endswith("; taught by models of FER-2013 (pictures for research use)")
+    from_file = completed(Recipe(str(tmp_path), weights="faces.h5"), {"train": own_faces()}, {}, workers=1)
+    assert from_file.start == ("faces.h5 (licence not stated)",)
+    assert "faces.h5 (licence not stated)" in from_file.licence()
+
+
+def test_a_start_that_knows_held_out_faces_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    faces = own_faces()
+    recipe = completed(Recipe(str(tmp_path), weights="none"), {"train": faces}, {}, workers=1)
+    own = {"data_set": recipe.data_set, "soft_labels": "", "validation": "held-out"}
+    for changes, known in (
+        ({"faces_sha256": recipe.faces_sha256}, False),
+        ({"faces_sha256": own_faces(693).fingerprint()}, True),
+        ({"faces_sha256": recipe.faces_sha256, "validation": "folds"}, True),
+        ({"data_set": "others"}, False),
+    ):
+        write(tmp_path / "m.recipe.json", **{**own, **changes})
+        completed(replace(recipe, weights=str(tmp_path / "m.keras")), {"train": faces}, {}, workers=1)
+        assert ("may have been trained on faces that are held out here" in capsys.readouterr().out) == known
+
+
+def test_a_run_does_not_go_on_with_other_faces(tmp_path: Path) -> None:
+    faces = own_faces()
+    recipe = completed(Recipe(str(tmp_path), weights="none"), {"train": faces}, {}, workers=1)
+    reversed_order = faces.take(np.arange(len(faces))[::-1])
+    assert len(divided({"train": reversed_order}, recipe)[0]) < len(faces)
+    with pytest.raises(DataError, match="expected the training faces of the run"):
+        divided({"train": own_faces(693)}, recipe)
+
+
+def test_an_adjusted_model_does_not_claim_the_accuracy_of_the_run(tmp_path: Path) -> None:
+    write(tmp_path / "recipe.json", validation="folds")
+    metrics = {"model": "runs/mine/model.keras", "accuracy": 0.643, "faces": 70}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    assert describe_training(tmp_path / "model.keras").endswith("folds: 64.3% of 70")
+    assert describe_training(tmp_path / "adjusted.keras").endswith("folds")

@@ -25,6 +25,7 @@ from train.layouts.numbers import BY_COUNTS, CSV_LABELS, name_numbers, numbers_n
 LABEL_COLUMNS = ("emotion", "emotions", "label", "labels", "class", "expression", "target")
 PIXEL_COLUMNS = ("pixels", "pixel", "image", "images", "data")
 USAGE_COLUMNS = ("usage", "split", "set", "subset", "partition")
+KNOWN_TABLES = ("fer2013.csv", "icml_face_data.csv")  # of FER-2013's challenge; of several, the first holds all faces
 SEPARATORS = ",;\t|"
 HEAD = 1 << 16  # characters of the first line that are looked at
 SHOWN = 6  # names of columns in a message
@@ -97,8 +98,14 @@ def _parse(fields: list[str], columns: Columns, names: dict[int, str], file: Pat
     if pixels.size != FACE_SIZE**2 or pixels.min() < 0 or pixels.max() > 255:
         return Damaged("", f"expected {FACE_SIZE**2} pixels of 0 to 255, found {pixels.size}")
     image = pixels.astype(np.uint8).reshape(FACE_SIZE, FACE_SIZE)
-    prefix = next((usage for usage, own in USAGE.items() if own == split), split)
-    return Row(image, name, f"{prefix}_{number}", split)
+    return Row(image, name, f"{_prefix(file, split)}_{number}", split)
+
+
+def _prefix(file: Path, split: str) -> str:
+    """Return what the names of a table's faces begin with: of FER-2013 its split, by which FER+ knows them as well."""
+    if file.name.lower() not in KNOWN_TABLES:
+        return file.stem
+    return next((usage for usage, own in USAGE.items() if own == split), split)
 
 
 def _text_label(text: str) -> str | None:
