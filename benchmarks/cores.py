@@ -132,7 +132,7 @@ def _measure_faces(options: Options, frames: Sequence[Frame], faces: int) -> lis
         if options.peer:
             peer = stack.enter_context(open_peer(options.peer, [frame.image for frame in frames[:PEER_FRAMES]]))
             measures[PEER] = lambda: len(peer.time(range(PEER_FRAMES)))
-        return _rates(measures, options.rounds)
+        return [rate.cells for rate in _rates(measures, options.rounds)]
 
 
 def _infer(executor: ThreadPoolExecutor, backends: Sequence[Backend], frames: int, faces: int) -> int:
@@ -167,8 +167,9 @@ def _measure_pictures(options: Options, clip: Clip) -> list[Row]:
         if options.peer:
             peer = stack.enter_context(open_peer(options.peer))
             measures[PEER] = lambda: len(peer.read([picture.file for picture in pictures[:PEER_FRAMES]]))
-        rows = _rates(measures, options.rounds)
-        return [(*row, f"{processes.get(row[0], 1) * 1e6 / float(row[1]) / 3600:.1f}") for row in rows]
+        rates = _rates(measures, options.rounds)
+        hours = [processes.get(rate.name, 1) * 1e6 / rate.per_second / 3600 for rate in rates]
+        return [(*rate.cells, f"{own:.1f}") for rate, own in zip(rates, hours, strict=True)]
 
 
 def _read_on(cluster: DaskCluster, job: Job, pictures: Sequence[Picture]) -> int:
@@ -187,8 +188,22 @@ def _write_pictures(clip: Clip, folder: str) -> str:
     return folder
 
 
-def _rates(measures: Mapping[str, Measure], rounds: int) -> list[Row]:
-    """Let the measures take turns; return the name of each, its rate by the median time, and the ratio to the first."""
+@dataclass(frozen=True)
+class Rate:
+    """Hold a measure's frames or pictures a second, by the median time, and the ratio to the first measure."""
+
+    name: str
+    per_second: float
+    ratio: str
+
+    @property
+    def cells(self) -> Row:
+        """Return a row of a table."""
+        return self.name, f"{self.per_second:.1f}", self.ratio
+
+
+def _rates(measures: Mapping[str, Measure], rounds: int) -> list[Rate]:
+    """Let the measures take turns; return the rate of each."""
     times: dict[str, list[float]] = {name: [] for name in measures}  # seconds for one frame or picture
     for round_ in range(rounds + 1):
         for name, measure in measures.items():
@@ -198,12 +213,12 @@ def _rates(measures: Mapping[str, Measure], rounds: int) -> list[Row]:
                 times[name].append((time.perf_counter() - start) / count)
     samples = {name: np.array(values)[:, None] for name, values in times.items()}
     first = next(iter(samples.values()))
-    rows: list[Row] = []
+    rates = []
     for name, values in samples.items():
         ratio = estimates.median_ratio(first, values)
         interval = f" ({ratio.ci95[0]:.3g} to {ratio.ci95[1]:.3g})" if ratio.ci95 else ""
-        rows.append((name, f"{1 / np.median(values):.1f}", f"{ratio.value:.3g}{interval}"))
-    return rows
+        rates.append(Rate(name, float(1 / np.median(values)), f"{ratio.value:.3g}{interval}"))
+    return rates
 
 
 if __name__ == "__main__":

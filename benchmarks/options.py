@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge import detector as registry  # by module: the table may get rows at run time
 from edge.arguments import ArgumentParser, positive, resolution, whole
+from edge.redaction import redacted
 from train.data import DATA
 
 RESOLUTIONS = [(320, 240), (640, 480), (1280, 960)]
@@ -102,7 +103,7 @@ def parse_args(description: str | None, argv: list[str] | None = None) -> Option
     if args.rendered is not None and others:
         parser.error(f"--from renders what was measured; leave out {', '.join(others)}")
     args.out = args.out or (results_folder(args.rendered) if args.rendered else _new_folder())
-    command = "python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv)
+    command = redacted("python -m benchmarks " + shlex.join(sys.argv[1:] if argv is None else argv))
     return Options(**vars(args), command=command)
 
 

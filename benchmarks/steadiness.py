@@ -134,14 +134,15 @@ def measure(
     disagreeing = 0
     with_face = 0
     readings = 0
-    for frame in frames:
+    for index, frame in enumerate(frames):
         tracked = tracker.find(frame.image)
         detected = detector.detect(frame.image, max(frame.image.shape[:2]) * detector.smallest_face)
         disagreeing += not same_boxes([face.box for face in tracked.values()], [face.box for face in detected])
         with_face += bool(tracked or detected)
         readings += len(tracked)
         for id_, face in tracked.items():
-            changes.update(id_, frame.time_s, classifier.read(frame.image, face.box))
+            output = classifier.read(frame.image, face.box, mirrored=index % 2 == 0)  # as the live loop does
+            changes.update(id_, frame.time_s, output)
     frame_s = (frames[-1].time_s - frames[0].time_s) / max(1, len(frames) - 1)
     face_seconds = readings * frame_s
     rates = {kind: count / face_seconds if face_seconds else None for kind, count in changes.counts.items()}

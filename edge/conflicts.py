@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edge.auto_model import AUTO
-from edge.backend import SHIPPED
+from edge.backend import BACKENDS, SHIPPED
 from edge.errors import UsageError
 from edge.files import check_writable
 from edge.neutral import PROFILE_SUFFIX
@@ -23,7 +23,7 @@ from edge.sinks.events import check_text_file
 from edge.sinks.outlet import STANDARD_OUTPUTS
 from edge.sinks.pictures import COMMON_SUFFIX
 from edge.sources.base import Source
-from edge.sources.pictures import picture_paths
+from edge.sources.pictures import is_picture, picture_paths
 
 Identity = tuple[int, int] | str  # device and inode, or a resolved path
 
@@ -41,14 +41,16 @@ def check_outputs(options: RunOptions) -> None:
             f"expected --save-neutral with a name ending in {PROFILE_SUFFIX}, found {options.save_neutral}"
         )
     outputs = list(_outputs(options))
-    inputs = _identities_of(_inputs(options)) if outputs else set()  # a look at each picture
+    inputs = _identities_of(_inputs(options)) if outputs else set()
+    listed = _listed(options) if outputs else {}
     neutral = _identities_of([Path(options.neutral)] if options.neutral else [])
     written: set[Identity] = set()
     for option, target in outputs:
         identities = identify(target)
         spellings = {_folded(name) for name in identities if isinstance(name, str)}
         used = inputs if option == "--save-neutral" else inputs | neutral  # a profile may be continued
-        if identities & used or (identities | spellings) & written:
+        overwritten = any(is_picture(listed[identity]) for identity in identities & listed.keys())
+        if overwritten or identities & used or (identities | spellings) & written:
             raise UsageError(f"expected {option} other than the source, the models and other outputs, found {target}")
         if not _is_device(target):
             written |= identities | spellings
@@ -101,17 +103,21 @@ def _identities_of(files: Iterable[Path]) -> set[Identity]:
 
 
 def _inputs(options: RunOptions) -> Iterator[Path]:
-    """Yield the files that the run reads, and the folder of the source."""
+    """Yield the files that the run reads, without the pictures of a folder, and the folder of the source."""
     for part in options.source.split("::"):  # an archive's address names its file after the pictures in it
         source = Path(part.removeprefix("file://"))
         yield source
         yield from [source.parent] if source.is_file() else []
-    yield from picture_paths(options.source)
     yield from SHIPPED.parent.iterdir()
     for model in (options.model, options.detector_model):
         if model is not None and model != AUTO:
             yield model
-            yield from model.iterdir() if model.is_dir() else ()
+            yield from (file for file in model.iterdir() if file.suffix in BACKENDS) if model.is_dir() else ()
+
+
+def _listed(options: RunOptions) -> dict[Identity, Path]:
+    """Return what lies in the source's folder, by identity. Outputs of the run before may lie there as well."""
+    return {identity: path for path in picture_paths(options.source) for identity in identify(str(path))}
 
 
 def _outputs(options: RunOptions) -> Iterator[tuple[str, str]]:

@@ -84,6 +84,8 @@ def parse_args(description: str | None, argv: Sequence[str] | None = None) -> Ru
         parser.error(_unrecognized(unknown[0], args.positional_source))
     if args.positional_source is not None and args.source is not None:
         parser.error(f"expected one source, found {args.positional_source} and --source {args.source}")
+    if "" in (args.positional_source, args.source):  # a variable that is not set: no reason to turn on a camera
+        parser.error("expected a source, found an empty text; leave it out for the first camera")
     if (args.every or args.on_change) and not args.events:
         parser.error("expected --events with --every and --on-change, found none; add --events FILE")
     return RunOptions(

@@ -29,6 +29,7 @@ from edge.meter import Meter
 from edge.neutral import PROFILE_SUFFIX, NeutralProfile, profile_of
 from edge.picture import read_picture
 from edge.pipeline import Pipeline
+from edge.smoother import UNCERTAIN_BELOW
 from edge.values import Frame, Image, Reading
 
 
@@ -36,7 +37,9 @@ class EmotionReader:
     """Find faces and classify their emotions.
 
     `model` is a .tflite or .onnx file; `detector` is auto, yunet, haar, blazeface or mediapipe; `detector_model` is the
-    model file of a detector that needs one; `threads` is the number of cores for the classifier, 1 to 64.
+    model file of a detector that needs one; `threads` is the number of cores for the classifier, 1 to 64. A reading
+    below the probability `uncertain_below` is labelled uncertain. `smallest` is the width in pixels of the smallest
+    face to look for, None leaves it to the detector.
 
     Raises subclasses of EmotionError: UsageError for a wrong argument, ModelError for a model file that is missing or
     damaged, MissingExtra for a package that is not installed.
@@ -48,10 +51,12 @@ class EmotionReader:
         detector: str = "auto",
         detector_model: Path | str | None = None,
         threads: int = 1,
+        uncertain_below: float = UNCERTAIN_BELOW,
+        smallest: float | None = None,
     ) -> None:
         classifier = Classifier(open_backend(model_path(model), threads))
         face_detector = open_detector(detector, Path(detector_model) if detector_model else None)
-        self._pipeline = Pipeline(face_detector, classifier, Meter(), workers=threads)
+        self._pipeline = Pipeline(face_detector, classifier, Meter(), None, uncertain_below, smallest, workers=threads)
         self._next_index = 0
 
     def close(self) -> None:

@@ -117,7 +117,15 @@ def _describe_run(options: RunOptions, model: OpenModel, source: Source, pipelin
         independent=source.independent,
         stop=source.stop,
         calibrate=pipeline.calibrator.start,
-        open_reader=lambda: EmotionReader(model.path, options.detector, options.detector_model).read,
+        open_reader=lambda: (
+            EmotionReader(
+                model.path,
+                options.detector,
+                options.detector_model,
+                uncertain_below=options.uncertain_below,
+                smallest=options.smallest,
+            ).read
+        ),
         hides_faces=options.blur,
         skip=source.skip,
         thinning=options.thinning,

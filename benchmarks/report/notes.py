@@ -27,7 +27,9 @@ def recommendation(results: Results) -> Text:
     if len(results.models) == 1:
         return Text(f"{text}.")
     source = "measured here" if results.dataset else "on the model cards (there was no data set)"
-    return Text(f"Deploy {text}. It is the fastest within one point of the best accuracy {source}.")
+    others = [code(other.name) for other in results.models if other.info.targets != model.info.targets]
+    among = f" among the models trained on {model.info.targets}; not compared: {', '.join(others)}" if others else ""
+    return Text(f"Deploy {text}. It is the fastest within one point of the best accuracy {source}{among}.")
 
 
 def machine(host: Host) -> str:

@@ -14,7 +14,6 @@ import contextlib
 import importlib.util
 import os
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from edge.backend import SHIPPED, model_path
 from edge.detector import DETECTORS
 from edge.errors import MissingExtra, OutputError, exit_status
 from edge.reader import EmotionReader
-from edge.stopping import stop_on_signals
+from edge.stopping import Stop, stop_on_signals
 from edge.web.access import Access, open_access
 from edge.web.address import DEFAULT_HOST, Address
 from edge.web.app import MAX_PICTURE
@@ -68,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(options: AppOptions) -> int:
     """Serve until a signal comes. Raises EmotionError for what can be fixed."""
-    stop = threading.Event()
+    stop = Stop()
     with stop_on_signals(stop), serving(options) as url:
         print(f"app: {url}", flush=True)
         stop.wait()

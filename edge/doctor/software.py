@@ -52,7 +52,8 @@ def check_opencv(facts: Facts, installed: Sequence[str], has_display: bool) -> F
     """Judge OpenCV; `installed` are the packages, of which there should be one, as name and version."""
     names = list(dict.fromkeys(item.split()[0] for item in installed))
     extra = "mediapipe" if any("contrib" in name for name in names) else "desktop" if has_display else "headless"
-    again = f"pip uninstall -y {' '.join(names)} && pip install '.[{extra}]'"
+    again = f"pip uninstall -y {' '.join(names)} && " if names else ""  # of the system's own, pip knows nothing
+    again += f"pip install '.[{extra}]'"
     if "error" in facts:
         return from_error("opencv", Level.FAULT, facts["error"], f"pip install '.[{extra}]'")
     version = tuple(int(part) for part in facts["version"].split(".")[:2])

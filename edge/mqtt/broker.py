@@ -40,8 +40,9 @@ class Broker:
         try:
             url = urlsplit(text)
             host, port = url.hostname, url.port
+            (host or "").encode("idna")  # raises UnicodeError, as for an empty part: the resolver would do so later
             is_whole = url.scheme in PORTS and host and port != 0 and not re.search(r"[@?#]", text[len(_base(url)) :])
-        except ValueError:  # a port that is no number, an unclosed bracket
+        except ValueError:  # a port that is no number, an unclosed bracket, a name that cannot be one
             is_whole = False
         if not is_whole or not host or not host.isprintable() or " " in host:
             found = redacted(text) if "://" in text else redacted(f"mqtt://{text}").removeprefix("mqtt://")

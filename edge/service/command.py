@@ -22,6 +22,7 @@ from pathlib import Path
 from edge.arguments import ArgumentParser
 from edge.errors import OutputError, UsageError, exit_status
 from edge.files import atomic_write
+from edge.redaction import redacted
 from edge.service.run_arguments import ServiceRun, prepare
 from edge.service.unit import Unit, check_name, is_ours
 from edge.service.user import HOMES, TEMPORARY, groups, in_folder, service_user
@@ -145,7 +146,10 @@ def _check_root(arguments: Sequence[str]) -> None:
             "expected Linux with systemd, found no systemctl; start the program by your system's own means"
         )
     if os.geteuid() != 0:
+        start = shlex.join(["sudo", sys.executable, str(PROGRAM), "service"])
         command = shlex.join(["sudo", sys.executable, str(PROGRAM), "service", *arguments])
+        if redacted(command) != command:  # as every message is: what is shown would not run
+            command = f"{start}, with the same arguments"
         raise UsageError(f"expected root, which alone may change services; run: {command}")
 
 

@@ -66,18 +66,19 @@ def _inputs(options: RunOptions) -> list[str]:
 def _absolute(argument: str, inputs: dict[str, Path]) -> str:
     """Return the argument with the input that it names, alone or after =, as an absolute path."""
     option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
-    return f"{option}{equals}{inputs.get(value, value)}"
+    return f"{option}{equals}{inputs.get(value) or inputs.get(str(Path(value)), value)}"  # ./FILE is FILE here
 
 
-def _file_targets(options: RunOptions) -> dict[str, str]:
-    targets = {f"--{output.name}": output.target for output in options.outputs if output.name in FILE_OUTPUTS}
+def _file_targets(options: RunOptions) -> list[tuple[str, str]]:
+    """Return each option that names a file to write, with the file; --events may come more than once."""
+    targets = [(f"--{output.name}", output.target) for output in options.outputs if output.name in FILE_OUTPUTS]
     named = {"--stats": options.stats, "--save-neutral": options.save_neutral}
-    return targets | {option: str(path) for option, path in named.items() if path is not None}
+    return targets + [(option, str(path)) for option, path in named.items() if path is not None]
 
 
-def _check_targets(targets: dict[str, str], folder: str) -> None:
+def _check_targets(targets: Sequence[tuple[str, str]], folder: str) -> None:
     """Raise UsageError for a file outside of the service's own folder, where it may not write."""
-    for option, target in targets.items():
+    for option, target in targets:
         path = Path(target)
         if ".." in path.parts or (path.is_absolute() and not path.is_relative_to(folder)):
             raise UsageError(f"expected {option} with a name, which is written to {folder}, found {target}")

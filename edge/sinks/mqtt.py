@@ -60,7 +60,8 @@ class Mqtt(Sink):
         if context.independent:
             raise UsageError("expected a camera or a video with --mqtt, found pictures; use --events FILE")
         self.name = f"the MQTT broker at {broker.address}"
-        self._context = context
+        self._labels = context.labels
+        self._page_url = _page_url(context.page)  # now: in the thread of the connection, an error would end it
         self._id = f"edge_emotion_{device_id(broker.topic or '')}"
         self._device_name = f"Edge emotion {broker.topic or socket.gethostname()}"
         self._topics = Topics(broker.topic or f"edge-emotion/{self._id.rpartition('_')[2]}")
@@ -102,10 +103,10 @@ class Mqtt(Sink):
             self._id,
             self._device_name,
             self._topics,
-            self._context.labels,
+            self._labels,
             version(),
             SILENCE_S,
-            _page_url(self._context.page),
+            self._page_url,
         )
         with self._lock:
             self._connection.publish(config_topic(self._id), json.dumps(config), retain=True)

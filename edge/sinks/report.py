@@ -17,7 +17,7 @@ from edge.values import Frame, Reading
 
 
 class Report(Sink):
-    """Sum up all readings; write the page or table at the end, also after an error."""
+    """Sum up all readings; write the page or table at the end, also after an error amid them."""
 
     option = "--report"
 
@@ -40,7 +40,8 @@ class Report(Sink):
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        write_report(self._path, self._path.stem, self._sessions)
+        if kind is None or self._sessions.count:  # else nothing was seen: an earlier report stays
+            write_report(self._path, self._path.stem, self._sessions)
 
 
 class ReportWithPictures(Report):

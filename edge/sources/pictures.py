@@ -37,7 +37,7 @@ class Pictures(Source):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         paths = sorted(set(picture_paths(text)))  # glob gives those of **/** twice
-        self.files = [path for path in paths if _is_picture(path)]
+        self.files = [path for path in paths if is_picture(path)]
         pictures = set(self.files)
         self.notice = _left_out(text, [path for path in paths if not (path in pictures or _is_system_file(path))])
         if not self.files:
@@ -104,7 +104,7 @@ def _format(path: Path) -> str | None:
         return None
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
     """Return whether a file is a picture, sound or damaged."""
     suffix = path.suffix.lower()
     if _format(path) is not None:

@@ -62,7 +62,7 @@ class Address:
         """Return the names, in lower case, by which a browser may call this machine."""
         further = [name.strip().lower() for name in os.environ.get(HOSTS_VARIABLE, "").split(",") if name.strip()]
         if self.is_private:
-            return frozenset(["localhost", *further])
+            return frozenset(["localhost", self.host.lower(), *further])  # a name may stand for 127.0.1.1
         machine = socket.gethostname().lower()
         return frozenset(["localhost", self.host.lower(), machine, f"{machine.split('.')[0]}.local", *further])
 

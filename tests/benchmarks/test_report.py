@@ -223,3 +223,15 @@ def test_blocks_in_a_terminal_and_on_a_page() -> None:
     assert "<p class=lead><code>x&lt;y</code> is <strong>bad</strong></p>" in text
     assert "<td>1.5<small>1.4 to 1.6</small></td>" in text
     assert "<figcaption>a <code>b</code></figcaption></figure>" in text
+
+
+def test_the_command_in_a_report_has_no_password() -> None:
+    options = parse_args(None, ["--source", "https://me:secret@host/clip.mp4"])
+    assert "--source https://***@host/clip.mp4" in options.command
+
+
+def test_the_recommendation_names_models_that_were_not_compared(results: dict[str, Any]) -> None:
+    assert "not compared" not in render(results)
+    deployed = results["models"][results["deploy"]]
+    deployed["targets"] = "votes"
+    assert "among the models trained on votes; not compared: " in render(results)

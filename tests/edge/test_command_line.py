@@ -56,6 +56,7 @@ def test_every_entry_point_and_form_of_the_source_runs_the_command(entry: str, a
         ("--max-frame 3 --colour red", "unrecognized arguments: --colour;"),
         ("demo --source 0", "expected one source, found demo and --source 0"),
         ("a.jpg b.jpg", "expected one source, found a.jpg and b.jpg"),
+        ("--source= --record out.mp4", "expected a source, found an empty text"),
         ("nowhere.mp4", "no source 'nowhere.mp4'; expected demo, picamera"),
     ],
 )

@@ -131,6 +131,7 @@ def test_opencv(facts: dict[str, Any], installed: list[str], has_display: bool, 
     found = software.check_opencv(facts, installed, has_display)
     assert found.level is level, found
     assert fix in found.fix
+    assert "-y  " not in found.fix, "nothing to uninstall"
 
 
 def test_runtime_is_judged_by_its_answer() -> None:

@@ -52,6 +52,7 @@ def test_url_is_parsed(url: str, expected: Broker) -> None:
         *("broker", "http://broker", "mqtt://", "mqtt://:1883", "mqtt://b:0", "mqtt://b:70000", "mqtt://b:x"),
         *("mqtt://[::1", "mqtt://b/a/+/c", "mqtt://b/a%23", "mqtt://b/$SYS", "mqtt://b/x?y=1", "mqtt://a b"),
         *(f"mqtt://u:{SECRET}/x@b", f"mqtt://u:{SECRET}#x@b", f"mqtt://u:12/{SECRET}@b", f"u:{SECRET}@b"),
+        *("mqtt://broker..local", f"mqtt://{'a' * 64}.local"),
         *(f"mqtt://u:{SECRET}@b:x", f"mqtt://:{SECRET}@b"),
     ],
 )

@@ -189,3 +189,10 @@ def test_the_api_is_typed_for_its_users(tmp_path: Path) -> None:
         'note: Revealed type is "str"',
         'error: Unexpected keyword argument "treads" for "EmotionReader"; did you mean "threads"?  [call-arg]',
     ]
+
+
+def test_a_reader_has_the_limits_of_a_run() -> None:
+    with EmotionReader(uncertain_below=0.999) as reader:
+        assert [reading.label for reading in reader.read(PHOTOGRAPH)] == ["uncertain"]
+    with EmotionReader(detector="haar", smallest=400) as reader:
+        assert reader.read(PHOTOGRAPH) == []

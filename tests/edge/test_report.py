@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,17 @@ def test_a_run_writes_the_report_of_its_own_events(tmp_path: Path) -> None:
     assert [row[:2] for row in actual] == [row[:2] for row in expected]
     for row, other in zip(actual[1:], expected[1:], strict=True):
         assert [float(value) for value in row[2:]] == pytest.approx([float(value) for value in other[2:]], abs=2e-3)
+
+
+def test_a_run_that_does_not_start_leaves_an_earlier_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("uvicorn", reason="needs the extra serve")
+    earlier = tmp_path / "session.html"
+    earlier.write_text("earlier")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["demo", "--no-display", "--report", str(earlier), "--serve", port]) == 2
+    assert "cannot serve on" in capsys.readouterr().err
+    assert earlier.read_text() == "earlier"
 
 
 def test_pictures_have_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

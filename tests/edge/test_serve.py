@@ -101,6 +101,16 @@ def test_an_address_is_a_port_with_or_without_a_host(text: str, ip: str, port: i
     assert (str(address.ip), address.port, address.is_private) == (ip, port, private)
 
 
+def test_a_name_that_stands_for_this_machine_is_answered_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian gives the machine's own name the address 127.0.1.1."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.1.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    address = Address.parse("Raspberry:8000")
+    assert address.is_private
+    assert address.url(8000) == "http://Raspberry:8000/"
+    assert "raspberry" in address.names()
+
+
 @pytest.mark.parametrize(
     "text",
     ["", ":8000", "65536", "-1", "host", "a b:1", "::1:80", "1:2:3", "http://x:1", "user@localhost:1", "x.invalid:1"],

@@ -110,6 +110,7 @@ def test_journal_keeps_readings_only_without_another_output(monkeypatch: pytest.
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "my model.tflite").write_bytes(b"")
     (tmp_path / "clip.mp4").write_bytes(b"")
+    (tmp_path / "models").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -124,6 +125,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("demo --mqtt mqtt://u@h", ["demo", "--mqtt", "mqtt://u@h", "--no-display"], False, True),
         ("clip.mp4 --detector blazeface", ["HERE/clip.mp4", "--detector", "blazeface", "--no-display"], False, True),
         ("--source=clip.mp4 --no-display", ["--source=HERE/clip.mp4", "--no-display"], False, False),
+        ("demo --model ./clip.mp4", ["demo", "--model", "HERE/clip.mp4", "--no-display"], False, False),
+        ("demo --model=models/", ["demo", "--model=HERE/models", "--no-display"], False, False),
     ],
 )
 def test_arguments_become_those_of_a_service(
@@ -140,6 +143,7 @@ def test_arguments_become_those_of_a_service(
         (["--mqtt", "mqtt://u:secret@h"], "chmod 600 /etc/cam.env"),
         (["--events", "/home/me/e.jsonl"], "is written to /var/lib/cam, found /home/me/e.jsonl"),
         (["--stats", "../s.json"], "is written to /var/lib/cam"),
+        (["--events", "/home/me/x.jsonl", "--events", "y.csv"], "found /home/me/x.jsonl"),
     ],
 )
 def test_arguments_that_a_service_cannot_have_are_refused(arguments: list[str], message: str) -> None:
@@ -227,6 +231,11 @@ def test_without_root_the_command_with_sudo_is_named(
     assert error.count("\n") == 1
     assert f"run: sudo {sys.executable} {ROOT}/edge/run.py service install" in error
     assert "'photos and more' --fps 5" in error
+    assert command.main(["install", "rtsp://u:secret@camera/1?channel=2"]) == 2
+    error = capsys.readouterr().err
+    assert "edge/run.py service, with the same arguments" in error, "a command with *** would install another source"
+    assert "***" not in error.splitlines()[-1]
+    assert "secret" not in error
 
 
 @pytest.mark.parametrize(
