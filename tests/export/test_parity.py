@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.backend import SHIPPED
 from edge.errors import ModelError
 from edge.values import Probabilities
-from export.verify import LIMITS, TIED, compare
+from export.verify import LIMITS, TIED, compare, validation_faces
 from train.data import FaceSet
+from train.predict import predict
 from train.runs import HDF5, check_model_file
 
 FACES = 400
@@ -44,6 +46,29 @@ def test_an_unsure_model_may_swap_tied_labels_but_not_collapse(exported: object,
     if "collapsed" in reason:
         assert parity.largest_difference < TIED
         assert parity.unexplained == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("collapsed", "meets"), [(True, False), (False, True)], ids=["always the same answer", "rounded"]
+)
+def test_a_file_that_always_names_the_commonest_emotion_is_refused(collapsed: bool, meets: bool) -> None:
+    """On faces that nearly all smile, as the crops of one portrait, a collapsed file agrees in its labels."""
+    sure = NOISE[0].copy()
+    sure[:, 3] += 7
+    faces = FaceSet(np.zeros((FACES, 48, 48), np.uint8), np.zeros(FACES, np.int64), ("",) * FACES, "public")
+    reference = probabilities(sure)
+    always = np.tile(reference.mean(axis=0), (FACES, 1))
+    parity = compare(faces, reference, always if collapsed else probabilities(sure + 0.02 * NOISE[1]))
+    assert parity.agreement > 0.99
+    assert parity.meets(LIMITS["int8"]) is meets
+
+
+def test_a_portrait_without_a_data_set_shows_a_collapsed_file() -> None:
+    """Compare the shipped file with itself, and with its answer to one face."""
+    faces = validation_faces(None)
+    answers = predict(SHIPPED, faces.images)
+    assert compare(faces, answers, answers).meets(LIMITS["int8"])
+    assert not compare(faces, answers, np.tile(answers[:1], (len(faces), 1))).meets(LIMITS["int8"])
 
 
 @pytest.mark.parametrize(
