@@ -23,7 +23,7 @@ from edge.errors import UsageError, exit_status
 from edge.files import write_json
 from train import tables
 from train.cluster import read_cluster
-from train.data import FOLD_COUNT, FOLDS, FaceSet
+from train.data import FOLD_COUNT, FOLDS, FaceSet, stratified_folds
 from train.extras import require, require_keras
 from train.options import Options, parse_args
 from train.plan import check_files, completed, divided, load_faces, planned_runs
@@ -106,16 +106,16 @@ def train_run(
     if validation is None:
         probabilities, means = cross_validate(training, recipe, folder, team, verbose)
         history = fit(training, None, recipe, folder, team, verbose, means)
-        tested, others = replace(training, split=FOLDS), None
+        tested, others, folds = replace(training, split=FOLDS), None, stratified_folds(training)
     else:
         history = fit(training, validation, recipe, folder, team, verbose)
         if not team.chief:
             return None
         probabilities = predict(folder / "model.keras", validation.images, classes=recipe.classes)
-        tested, others = validation, training
+        tested, others, folds = validation, training, None
     soft_labels = Path(recipe.soft_labels) if recipe.soft_labels else None
     metrics: dict[str, Any] = {"model": str(folder / "model.keras"), "data_set": recipe.data_set}
-    metrics |= evaluate_predictions(tested, probabilities, others, soft_labels)
+    metrics |= evaluate_predictions(tested, probabilities, others, soft_labels, folds)
     metrics["seconds"] = sum(row["seconds"] for row in history)
     plots.curves(history, recipe, folder.name, folder / "curves")
     plots.confusion(metrics, folder / "confusion")
@@ -125,6 +125,9 @@ def train_run(
     print(
         f"accuracy on {tested.split} {metrics['accuracy']:.2%} (95%: {low:.1%} to {high:.1%})  {folder / 'model.keras'}"
     )
+    unseen = metrics.get("not_nearly_in_training")
+    if unseen and unseen["faces"] < metrics["faces"]:
+        print(f"without faces that are nearly among the training faces: {unseen['accuracy']:.2%} of {unseen['faces']}")
     if "votes" in metrics:
         print(summarize_votes(metrics["votes"]))
     return metrics

@@ -72,6 +72,15 @@ def copied_from(faces: FaceSet, other: FaceSet) -> npt.NDArray[np.bool_]:
     return copied
 
 
+def copied_across(faces: FaceSet, folds: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which faces are nearly in another fold too, mirrored or not; bool [n]. Exact copies share a fold."""
+    copied = np.zeros(len(faces), dtype=bool)
+    for pair in near_duplicates(faces):
+        if folds[pair.first] != folds[pair.second]:
+            copied[[pair.first, pair.second]] = True
+    return copied
+
+
 def without_copies(faces: FaceSet, others: Sequence[FaceSet]) -> FaceSet:
     """Return the faces that are in none of the others, exactly or nearly."""
     kept = ~np.any([copied_from(faces, other) for other in others], axis=0)

@@ -12,32 +12,38 @@ from edge.errors import DataError
 from edge.labels import EMOTIONS
 from edge.values import Probabilities
 from train.data import FaceSet, seen_in
-from train.duplicates import copied_from
+from train.duplicates import copied_across, copied_from
 from train.metrics import calibration_error, recalls, report, wilson
 from train.votes import Votes, votes_of
 
 
 def evaluate_predictions(
-    faces: FaceSet, probabilities: Probabilities, training: FaceSet | None, soft_labels: Path | None = None
+    faces: FaceSet,
+    probabilities: Probabilities,
+    training: FaceSet | None,
+    soft_labels: Path | None = None,
+    folds: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of probabilities [n, classes] on n faces.
 
     With training faces, the same again without the faces that are in training too: pixel for pixel
     (`not_in_training`), or exactly or nearly (`not_nearly_in_training`). With a table of votes, each has `votes` too.
+    Faces that were tested by folds [n] have the other folds as training faces.
     """
     votes = None
     if soft_labels is not None:
         check_vote_classes(faces.classes)
         votes = votes_of(faces.names, faces.labels, soft_labels)
     result = {"split": faces.split, **_evaluate(faces, probabilities, votes, np.ones(len(faces), dtype=bool))}
+    duplicates = {}
     if training is not None:
-        duplicates = {
-            "not_in_training": seen_in(faces, training),
-            "not_nearly_in_training": copied_from(faces, training),
-        }
-        for name, duplicate in duplicates.items():
-            if not duplicate.all():
-                result[name] = _evaluate(faces, probabilities, votes, ~duplicate)
+        duplicates["not_in_training"] = seen_in(faces, training)
+        duplicates["not_nearly_in_training"] = copied_from(faces, training)
+    elif folds is not None:
+        duplicates["not_nearly_in_training"] = copied_across(faces, folds)
+    for name, duplicate in duplicates.items():
+        if not duplicate.all():
+            result[name] = _evaluate(faces, probabilities, votes, ~duplicate)
     return result
 
 

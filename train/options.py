@@ -53,6 +53,8 @@ def parse_args(usage: str | None, argv: list[str] | None = None) -> Options:
         recipe = replace(recipe, final_learning_rate=recipe.learning_rate)
     if "votes" in given and not (recipe.soft_labels or args.resume):
         parser.error(f"--votes {recipe.votes} expects a table of votes; add --soft-labels CSV")
+    if ({"teacher_weight", "temperature"} & set(given)) and not (recipe.teachers or args.resume):
+        parser.error("--teacher-weight and --temperature expect a trained model to learn from; add --teacher FILE")
     if args.seeds and "seed" in given:
         parser.error(f"--seeds names the seeds of several runs; leave out --seed {recipe.seed}")
     return Options(recipe, args.out, args.resume, tuple(dict.fromkeys(args.seeds)), given, args.strict)

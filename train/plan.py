@@ -99,6 +99,8 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
     if recipe.validation == AUTO:
         few = len(train) < FEW_FACES and workers == 1
         recipe = replace(recipe, validation=FOLDS if few else HELD_OUT)
+    if recipe.validation == FOLDS and {"patience", "select_by"} & set(given):
+        print("folds choose no epoch, the last one is kept: --patience and --select-by have no effect")
     if "batch_size" not in given:
         recipe = replace(recipe, batch_size=fitting_batch_size(len(train), recipe.batch_size))
     name, terms = data_set(train.names, Path(recipe.data))

@@ -115,7 +115,7 @@ def save_model(model: keras.Model, path: Path) -> None:
 def check_new_model(out: Path, sources: Sequence[Path]) -> None:
     """Raise UsageError unless `out` names a .keras file other than these; OutputError if it cannot be written."""
     if out.suffix != ".keras" or out.resolve() in [source.resolve() for source in sources]:
-        raise UsageError(f"expected -o with a new .keras file, found {out}")
+        raise UsageError(f"expected -o with a .keras file other than the models, found {out}")
     check_writable(out)
 
 

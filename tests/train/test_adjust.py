@@ -61,4 +61,4 @@ def test_a_model_is_written_only_with_an_amount(tiny_run: Path, capsys: pytest.C
             main(["--model", str(tiny_run / "model.keras"), *extra])
     model = str(tiny_run / "model.keras")
     assert main(["--model", model, "--tau", "1", "-o", model]) == 2
-    assert "expected -o with a new .keras file" in capsys.readouterr().err
+    assert "expected -o with a .keras file other than the models" in capsys.readouterr().err

@@ -114,7 +114,7 @@ def test_wrong_models_and_shares_are_refused(
         assert capsys.readouterr().err.startswith("error: ")
     common = ["--models", model, "models/emotion.keras", "--data", str(drawn_data), "--shares", "1", "1"]
     assert main([*common, "-o", model]) == 2
-    assert "expected -o with a new .keras file" in capsys.readouterr().err
+    assert "expected -o with a .keras file other than the models" in capsys.readouterr().err
     assert main([*common, "-o", str(tmp_path / "mean.keras")]) == 2
     assert "found another; see --arch and --width" in capsys.readouterr().err
     assert not (tmp_path / "mean.keras").exists()

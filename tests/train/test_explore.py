@@ -14,7 +14,8 @@ from edge.opencv import cv2
 from tests.conftest import drawn_face, tiny_arguments
 from train.__main__ import main as train
 from train.data import FaceSet
-from train.duplicates import copied_from, exact_duplicates, near_duplicates, without_copies
+from train.duplicates import copied_across, copied_from, exact_duplicates, near_duplicates, without_copies
+from train.evaluation import evaluate_predictions
 from train.explore import FILES, main
 
 RNG = np.random.default_rng(0)
@@ -56,6 +57,14 @@ def test_copies_of_test_faces_are_left_out_of_training() -> None:
     train = as_set(*FACES[:6])
     kept = without_copies(train, [as_set(darker(FACES[1])), as_set(FACES[3, :, ::-1])])
     assert kept.names == ("0", "2", "4", "5")
+
+
+def test_faces_with_a_near_copy_in_another_fold_are_told() -> None:
+    faces = as_set(FACES[0], darker(FACES[0]), FACES[1], FACES[1, :, ::-1], FACES[2])
+    folds = np.array([0, 1, 2, 2, 3])
+    assert copied_across(faces, folds).tolist() == [True, True, False, False, False]
+    result = evaluate_predictions(faces, np.eye(7, dtype=np.float32)[faces.labels], None, folds=folds)
+    assert (result["faces"], result["not_nearly_in_training"]["faces"]) == (5, 3)
 
 
 def test_pictures_of_one_grey_are_not_all_alike() -> None:

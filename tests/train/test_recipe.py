@@ -152,7 +152,10 @@ def test_files_of_another_kind_are_refused_before_the_work(option: str, name: st
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--seeds 1 2 --seed 3", "--seeds 1 2 --seed 0", "--votes posterior", "--votes labels", "--head-epochs 30"],
+    [
+        *("--seeds 1 2 --seed 3", "--seeds 1 2 --seed 0", "--votes posterior", "--votes labels", "--head-epochs 30"),
+        *("--teacher-weight 0.5", "--temperature 1"),
+    ],
 )
 def test_contradictions_are_refused(arguments: str) -> None:
     with pytest.raises(SystemExit):
