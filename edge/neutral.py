@@ -98,8 +98,8 @@ class NeutralProfile:
         """Raise DataError unless the profile is of the model with this identity: each model sees another face."""
         if self.model != model:
             raise DataError(
-                f"expected a neutral profile of the model that runs in {place}, found one of another model; make a new "
-                "one with --save-neutral"
+                f"expected {place} to be of the model that runs, found a neutral profile of another model; "
+                "make a new one with --save-neutral"
             )
 
 

@@ -54,6 +54,10 @@ class EmotionReader:
         uncertain_below: float = UNCERTAIN_BELOW,
         smallest: float | None = None,
     ) -> None:
+        if not 0 <= uncertain_below <= 1:
+            raise UsageError(f"expected uncertain_below from 0 to 1, found {uncertain_below!r:.80}")
+        if smallest is not None and not smallest > 0:
+            raise UsageError(f"expected smallest above 0, in pixels, or None, found {smallest!r:.80}")
         classifier = Classifier(open_backend(model_path(model), threads))
         face_detector = open_detector(detector, Path(detector_model) if detector_model else None)
         self._pipeline = Pipeline(face_detector, classifier, Meter(), None, uncertain_below, smallest, workers=threads)

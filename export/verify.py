@@ -77,6 +77,7 @@ class Parity:
         return (
             f"{accuracy}  agreement {self.agreement:.2%} of {self.faces} faces of {self.split}  "
             f"largest difference {self.largest_difference:.2g}, mean {self.mean_difference:.2g}"
+            + ("" if self.unexplained is None else f", {self.unexplained:.1%} of the variance unexplained")
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -92,8 +93,8 @@ class Parity:
 
         Agreement fails if its 95% interval lies below the limit; accuracy fails if the loss exceeds the limit and
         McNemar's test finds it significant. 28 faces cannot tell 96% from 97%, 3,579 can. Labels that were TIED may
-        change. But the file's probabilities must follow those of Keras from face to face: where most faces have one
-        emotion, a file that always names it agrees.
+        change. The file's probabilities must follow those of Keras from face to face, unless all differ by less than
+        that: where most faces have one emotion, a file that always names it agrees.
         """
         agreeing = round(self.agreement * self.faces)
         loss = 0.0 if self.accuracy is None or self.keras_accuracy is None else self.keras_accuracy - self.accuracy
@@ -113,7 +114,8 @@ class Parity:
         if not self.meets(limits):
             raise ParityError(
                 f"{path.name} does not match its Keras model: expected agreement >= {limits.agreement:.1%}, accuracy "
-                f"loss <= {limits.accuracy_loss:.1%}, difference <= {limits.difference:g}, found {self}; "
+                f"loss <= {limits.accuracy_loss:.1%}, difference <= {limits.difference:g} and at most "
+                f"{MOST_UNEXPLAINED:.0%} of the variance unexplained, found {self}; "
                 f"flips: {self.flipped()}"
             )
 

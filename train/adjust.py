@@ -125,12 +125,11 @@ def adjust(
     held_out.print_heading()
     for name, shift, divisor in rows:
         held_out.print_row(name, shift_logits(probabilities, shift, divisor))
-    print_caveat([recipe])
+    print_caveat([recipe], held_out.training, held_out.faces)
     if out is not None:
         adjust_logits(head, chosen, temperature)
         save_model(network, out)
-        if recipe is not None:
-            write_recipe_of(out, recipe)
+        write_recipe_of(out, recipe)
         print(f"written: {out}")
     return 0
 

@@ -102,7 +102,7 @@ def average(
     held_out.print_heading()
     for row, probabilities in zip(rows, measured, strict=True):
         held_out.print_row(ratio(row), probabilities)
-    print_caveat(recipes)
+    print_caveat(recipes, held_out.training, held_out.faces)
     if out is not None and shares:
         mean.set_weights(weighted_mean(weights, shares))
         save_model(mean, out)
@@ -143,7 +143,8 @@ def mean_recipe(models: Sequence[Path], recipes: Sequence[Recipe], shares: Seque
     start = tuple(text for text in dict.fromkeys(learned) if text != main.training() or text in main.start)
     taught_by = tuple(dict.fromkeys(text for recipe in recipes for text in recipe.taught_by))
     weights = f"mean of {' and '.join(f'{share:g} {path}' for share, path in zip(shares, models, strict=True))}"
-    validation = main.validation if len({recipe.validation for recipe in recipes}) == 1 else MIXED
+    choices = {(recipe.validation, recipe.faces_sha256) for recipe in recipes}
+    validation = main.validation if len(choices) == 1 else MIXED
     return replace(main, size=size, weights=weights, start=start, taught_by=taught_by, validation=validation)
 
 

@@ -81,11 +81,18 @@ class FaceSet:
         """Return a hash of each face's pixels, bytes of length 20, [n]: equal pixels, equal digest."""
         return np.fromiter((hashlib.sha1(image.tobytes()).digest() for image in self.images), "S20", len(self))
 
-    def fingerprint(self) -> str:
-        """Return a hash of all faces and their classes, whatever their order and their files' names."""
-        faces = zip(self.labels, self.digests(), strict=True)
-        lines = sorted(f"{digest.hex()} {self.classes[label]}" for label, digest in faces)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+def fingerprint(*parts: FaceSet) -> str:
+    """Return a hash of all faces of some sets and of their classes, whatever their order and their files' names."""
+    names = sorted({name for part in parts for name, count in zip(part.classes, part.counts(), strict=True) if count})
+    places = [np.array([names.index(name) if name in names else -1 for name in part.classes]) for part in parts]
+    labels = np.concatenate([place[part.labels] for place, part in zip(places, parts, strict=True)]).astype("<i8")
+    digests = np.concatenate([part.digests() for part in parts])
+    order = np.lexsort((labels, digests))
+    found = hashlib.sha256("\n".join(names).encode())
+    found.update(digests[order].tobytes())
+    found.update(labels[order].tobytes())
+    return found.hexdigest()
 
 
 class DataSet(dict[str, FaceSet]):

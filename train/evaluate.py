@@ -108,8 +108,8 @@ def evaluate(
     write_json(out / "metrics.json", result)
     if split is None and faces.split in WARNINGS:
         print(WARNINGS[faces.split])
-    if split == HELD_OUT and is_keras(model):
-        print_caveat([recipe_of(model)])
+    if split == HELD_OUT and is_keras(model) and training is not None:
+        print_caveat([recipe_of(model)], training, faces)
     _print_summary(result)
     return 0
 

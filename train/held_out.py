@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.values import Probabilities
-from train.data import HELD_OUT, FaceSet, load, train_val_split
+from train.data import FaceSet, fingerprint, load, train_val_split
 from train.evaluation import check_vote_classes, evaluate_on_votes
 from train.metrics import calibration_error, recalls
 from train.recipe import Recipe
@@ -48,9 +48,10 @@ class HeldOut:
         print(f"{name:<{NAME_WIDTH}}  {accuracy:8.2%}  {recall:11.3f}  {error:17.3f}", flush=True)
 
 
-def print_caveat(recipes: Iterable[Recipe | None]) -> None:
+def print_caveat(recipes: Iterable[Recipe | None], training: FaceSet, held_out: FaceSet) -> None:
     """Say so if a model may have learned the held-out faces: itself, or the one that its training started from."""
-    if any(recipe is None or recipe.validation != HELD_OUT or recipe.start for recipe in recipes):
+    faces_sha256 = fingerprint(training, held_out)
+    if any(recipe is None or recipe.may_know(faces_sha256) for recipe in recipes):
         print("the model, or what its training started from, may have learned these faces: the figures may be too high")
 
 

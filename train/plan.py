@@ -23,6 +23,7 @@ from train.data import (
     DataSet,
     FaceSet,
     check_classes,
+    fingerprint,
     image_groups,
     load,
     split_of,
@@ -30,8 +31,8 @@ from train.data import (
 )
 from train.options import Options
 from train.predict import classes_of
-from train.provenance import FER2013_TERMS, UNKNOWN_TERMS, data_set
-from train.recipe import ARCHITECTURE, AUTO, FER2013_LICENCE, Recipe, read_recipe, recipe_file, recipe_of
+from train.provenance import FER2013, FER2013_TERMS, UNKNOWN_TERMS, data_set
+from train.recipe import ARCHITECTURE, AUTO, FER2013_LICENCE, VOTES, Recipe, read_recipe, recipe_file, recipe_of
 from train.runs import RUNS, check_model_file, input_size, is_weights_file
 from train.votes import read_votes
 
@@ -99,13 +100,14 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
     if recipe.validation == AUTO:
         few = len(train) < FEW_FACES and workers == 1
         recipe = replace(recipe, validation=FOLDS if few else HELD_OUT)
-    if recipe.validation == FOLDS and {"patience", "select_by"} & set(given):
-        print("folds choose no epoch, the last one is kept: --patience and --select-by have no effect")
+    if recipe.validation == FOLDS and (idle := sorted({"patience", "select_by"} & set(given))):
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in idle)
+        print(f"folds choose no epoch, the last one is kept: {options} without effect")
     if "batch_size" not in given:
         recipe = replace(recipe, batch_size=fitting_batch_size(len(train), recipe.batch_size))
     name, terms = data_set(train.names, Path(recipe.data))
     taught_by = [text for teacher in recipe.teachers for text in trainings_of(Path(teacher))]
-    recipe = replace(recipe, classes=train.classes, data_set=name, terms=terms, faces_sha256=train.fingerprint())
+    recipe = replace(recipe, classes=train.classes, data_set=name, terms=terms, faces_sha256=fingerprint(train))
     recipe = replace(recipe, taught_by=tuple(dict.fromkeys(taught_by)))
     if not recipe.weights.endswith(".keras"):
         from_file = recipe.weights not in ("imagenet", "none")
@@ -117,8 +119,7 @@ def completed(recipe: Recipe, faces: dict[str, FaceSet], given: Collection[str],
     if recipe.validation == FOLDS and not {"epochs", "head_epochs"} & set(given):
         network["head_epochs"] = recipe.epochs  # few faces teach a last layer, and would spoil the others
     base = base or Recipe(data="")  # see train.recipe.describe_training
-    same_choice = (base.validation, base.faces_sha256) == (HELD_OUT, recipe.faces_sha256)
-    if recipe.validation == HELD_OUT and base.data_set == recipe.data_set and not same_choice:
+    if recipe.validation == HELD_OUT and base.data_set == recipe.data_set and base.may_know(recipe.faces_sha256):
         print(f"{recipe.weights} may have been trained on faces that are held out here: figures may be too high")
     return replace(
         recipe,
@@ -134,8 +135,9 @@ def trainings_of(model: Path) -> tuple[str, ...]:
         recipe = recipe_of(model) or Recipe(data="")
         return (*recipe.start, *recipe.taught_by, recipe.training())
     card = read_model_file(model).card
-    terms = FER2013_TERMS if card.licence == FER2013_LICENCE else card.licence or UNKNOWN_TERMS
-    return (f"{card.training_data.partition(',')[0] or model.name} ({terms})",)
+    if card.licence == FER2013_LICENCE:
+        return (f"{FER2013}{VOTES if card.targets == 'votes' else ''} ({FER2013_TERMS})",)
+    return (card.licence.partition("trained on ")[2] or f"{model.name} ({UNKNOWN_TERMS})",)
 
 
 def fitting_batch_size(faces: int, largest: int) -> int:
@@ -159,7 +161,7 @@ def divided(faces: dict[str, FaceSet], recipe: Recipe) -> tuple[FaceSet, FaceSet
             f"expected the classes of the run, {', '.join(recipe.classes)}, in {path}, found "
             f"{', '.join(training.classes)}; the data set has changed"
         )
-    if recipe.faces_sha256 not in ("", split_of(faces, "train", path).fingerprint()):
+    if recipe.faces_sha256 and recipe.faces_sha256 != fingerprint(split_of(faces, "train", path)):
         raise DataError(f"expected the training faces of the run in {path}, found others; start a new run")
     if recipe.drop_duplicates:
         others = [own for split, own in faces.items() if split != "train"] + ([validation] if validation else [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from edge.errors import ModelError
@@ -16,6 +16,7 @@ from train.provenance import FER2013, FER2013_TERMS
 
 AUTO = "auto"  # held-out or, for few faces, folds
 MIXED = "mixed"  # of a mean of models whose epochs were chosen on different faces
+VOTES = ", with annotators' votes as targets"
 FER2013_LICENCE = "file: Apache-2.0; trained on FER-2013, whose pictures are for research use"
 # The architectures of train.zoo, which needs Keras.
 ARCHITECTURES = ("mobilenet_v2", "mobilenet", "resnet50_v2", "vgg16", "cnn")
@@ -100,12 +101,16 @@ class Recipe:
         """Return the epoch that is kept: the best on the validation faces or, with folds, the last."""
         return history[-1] if self.validation == FOLDS else max(history, key=self.selection_score)
 
+    def may_know(self, faces_sha256: str) -> bool:
+        """Return whether the model, or what it started from, may have learned faces held out of those of this hash."""
+        return self.validation != HELD_OUT or bool(self.start) or self.faces_sha256 != faces_sha256
+
     def training(self) -> str:
         """Return what a card says of this training when another one starts from its model: data, targets and terms."""
         return f"{self.data_set}{self._targets()} ({self.terms})"
 
     def _targets(self) -> str:
-        return ", with annotators' votes as targets" if self.learns_votes else ""
+        return VOTES if self.learns_votes else ""
 
     def description(self) -> str:
         """Return what a model card says of the training: data, targets, and the faces that the epoch is chosen on."""
@@ -133,9 +138,13 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     write_json(folder / "recipe.json", asdict(recipe))
 
 
-def write_recipe_of(model: Path, recipe: Recipe) -> None:
-    """Write the recipe of a model that is no run's own, next to it; see recipe_of."""
-    write_json(model.with_suffix(".recipe.json"), asdict(recipe))
+def write_recipe_of(model: Path, recipe: Recipe | None) -> None:
+    """Write the recipe of a model that is no run's own, next to it; see recipe_of. None: it has none."""
+    path = model.with_suffix(".recipe.json")
+    if recipe is None:
+        path.unlink(missing_ok=True)  # of another model of this name
+    else:
+        write_json(path, asdict(recipe))
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -170,7 +179,7 @@ def describe_training(model: Path) -> str:
     if recipe.validation != FOLDS or not metrics.is_file():
         return recipe.description()
     values = parse_json(read_bounded(metrics))
-    if Path(values["model"]).name != model.name:  # another one in its folder, as an adjusted one
+    if PureWindowsPath(values["model"]).name != model.name:  # another one in its folder, as an adjusted one
         return recipe.description()
     return f"{recipe.description()}: {values['accuracy']:.1%} of {values['faces']}"
 

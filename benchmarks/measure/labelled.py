@@ -24,7 +24,7 @@ from train.layouts.folders import is_picture
 from train.predict import by_class
 from train.progress import Advance, no_progress
 
-REACH = 2  # sides of a face's box that are kept in each direction: more than any crop of it takes
+REACH = 2  # sides of a face's box that are kept in each direction: enough for margins of up to 1.5
 PERSON = r"^([A-Z]{2})\.[A-Z]{2}\d"  # JAFFE: KA.AN1.39.tiff is a picture of KA
 
 

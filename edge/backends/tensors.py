@@ -123,7 +123,8 @@ class Tensors:
         if self._answers is not None:
             return to_probabilities(self._answers.take(values).reshape(-1), self._outputs)
         floats = np.asarray(values, dtype=np.float32).reshape(-1)
-        if not np.isfinite(floats).all():
+        decisive = floats.max() if self._outputs == LOGITS else floats  # a logit of -infinity is a probability of 0
+        if not np.isfinite(decisive).all():
             return np.full(len(floats), 1 / len(floats), dtype=np.float32)
         return to_probabilities(floats, self._outputs)
 

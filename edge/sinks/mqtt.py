@@ -61,7 +61,8 @@ class Mqtt(Sink):
             raise UsageError("expected a camera or a video with --mqtt, found pictures; use --events FILE")
         self.name = f"the MQTT broker at {broker.address}"
         self._labels = context.labels
-        self._page_url = _page_url(context.page)  # now: in the thread of the connection, an error would end it
+        # Now: an error would end the connection's thread, where the URL is made; by then, there may be a network.
+        self._page = None if context.page is None else Address.parse(context.page)
         self._id = f"edge_emotion_{device_id(broker.topic or '')}"
         self._device_name = f"Edge emotion {broker.topic or socket.gethostname()}"
         self._topics = Topics(broker.topic or f"edge-emotion/{self._id.rpartition('_')[2]}")
@@ -106,7 +107,7 @@ class Mqtt(Sink):
             self._labels,
             version(),
             SILENCE_S,
-            self._page_url,
+            _page_url(self._page),
         )
         with self._lock:
             self._connection.publish(config_topic(self._id), json.dumps(config), retain=True)
@@ -125,11 +126,9 @@ class Mqtt(Sink):
         self._connection.close(self._topics.process, OFFLINE)
 
 
-def _page_url(address: str | None) -> str | None:
-    """Return the URL of the live page for an address of --serve, if other machines can open it."""
-    if address is None or (page := Address.parse(address)).is_private or not page.port:
-        return None
-    return page.url(page.port)
+def _page_url(page: Address | None) -> str | None:
+    """Return the URL of the live page, if other machines can open it."""
+    return None if page is None or page.is_private or not page.port else page.url(page.port)
 
 
 def _largest(readings: Sequence[Reading]) -> Reading | None:

@@ -17,7 +17,7 @@ from edge.values import Frame, Reading
 
 
 class Report(Sink):
-    """Sum up all readings; write the page or table at the end, also after an error amid them."""
+    """Sum up all readings; write the page or table at the end, also after an error, if a frame was read."""
 
     option = "--report"
 

@@ -52,6 +52,8 @@ def make_onnx(path: Path, shape: tuple[int | str, ...], kind: str = "FLOAT", end
 def test_outputs_that_are_not_finite_say_nothing(outputs: str) -> None:
     tensors = Tensors(ModelCard(EMOTIONS, SIZE, 48, "float32", "x", outputs=outputs))
     for value in (np.nan, np.inf, -np.inf):
+        if value == -np.inf and outputs == LOGITS:  # as of the logarithm of a softmax
+            value = np.nan
         answer = tensors.probabilities(np.array([[0.5, value, 0, 0, 0, 0, 0]], dtype=np.float32))
         np.testing.assert_allclose(answer, 1 / 7, rtol=1e-6)
 

@@ -160,7 +160,7 @@ def test_blocked_threads_are_limited_and_the_camera_returns_with_its_driver() ->
 @pytest.mark.usefixtures("quick")
 def test_a_driver_that_blocks_while_it_opens_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "OPEN_TIMEOUT_S", 0.1)
-    driver = FakeDriver([picture(1)], [picture(2)])
+    driver = FakeDriver([picture(1)], *([picture(2)] for _ in range(50)))
     blocked = threading.Event()
 
     def open_capture() -> FakeCamera:

@@ -173,11 +173,11 @@ def test_a_camera_of_snapshots_is_asked_again_each_time(monkeypatch: pytest.Monk
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
-            for value in (10, 100, 200):
+            for data in (jpeg(10), jpeg(50)[:-300], jpeg(100), b"", jpeg(200)):  # one that is just written, and none
                 connection, _ = server.accept()
                 with connection:
                     connection.recv(4096)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg(value))
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" + data)
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()

@@ -68,7 +68,7 @@ def test_a_profile_belongs_to_its_model(tmp_path: Path) -> None:
     path = tmp_path / "me.json"
     NeutralProfile.from_outputs(LABELS, [SAD_AT_REST], model="a").save(str(path))
     assert NeutralProfile.load(path, LABELS, "a").model == "a"
-    with pytest.raises(DataError, match="found one of another model; make a new one"):
+    with pytest.raises(DataError, match="found a neutral profile of another model; make a new one"):
         NeutralProfile.load(path, LABELS, "b")
 
 
@@ -225,7 +225,7 @@ def test_a_profile_of_another_model_is_refused_by_the_reader(tmp_path: Path) -> 
         profile = reader.calibrate(PHOTOGRAPH)
         profile.save(tmp_path / "me.json")
         for foreign in (profile, tmp_path / "me.json"):
-            with pytest.raises(DataError, match="found one of another model"):
+            with pytest.raises(DataError, match="found a neutral profile of another model"):
                 other.calibrate(foreign)
         by_hand = NeutralProfile.from_outputs(profile.labels, [np.full(len(profile.labels), 0.1, np.float32)])
         assert other.calibrate(by_hand) is by_hand

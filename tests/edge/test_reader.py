@@ -191,6 +191,12 @@ def test_the_api_is_typed_for_its_users(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("wrong", [{"uncertain_below": 40}, {"smallest": -5}, {"smallest": 0}])
+def test_limits_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"expected (uncertain_below|smallest)"):
+        EmotionReader(**wrong)  # type: ignore[arg-type]
+
+
 def test_a_reader_has_the_limits_of_a_run() -> None:
     with EmotionReader(uncertain_below=0.999) as reader:
         assert [reading.label for reading in reader.read(PHOTOGRAPH)] == ["uncertain"]

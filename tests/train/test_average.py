@@ -14,7 +14,7 @@ from train.average import candidates, main, mean_recipe, weighted_mean
 from train.data import load
 from train.predict import predict_keras
 from train.recipe import Recipe, describe_training, read_recipe, recipe_of
-from train.runs import input_size, load_model
+from train.runs import SHIPPED, input_size, load_model
 
 
 def test_the_mean_is_by_shares_and_stays_float32() -> None:
@@ -112,7 +112,7 @@ def test_wrong_models_and_shares_are_refused(
         with pytest.raises(SystemExit):
             main(wrong)
         assert capsys.readouterr().err.startswith("error: ")
-    common = ["--models", model, "models/emotion.keras", "--data", str(drawn_data), "--shares", "1", "1"]
+    common = ["--models", model, str(SHIPPED), "--data", str(drawn_data), "--shares", "1", "1"]
     assert main([*common, "-o", model]) == 2
     assert "expected -o with a .keras file other than the models" in capsys.readouterr().err
     assert main([*common, "-o", str(tmp_path / "mean.keras")]) == 2

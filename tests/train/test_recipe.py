@@ -12,7 +12,7 @@ import pytest
 
 from edge.backend import SHIPPED
 from edge.errors import DataError, ModelError, OutputError, UsageError
-from train.data import FaceSet
+from train.data import FaceSet, fingerprint
 from train.options import Options, parse_args
 from train.plan import check_files, completed, divided, planned_runs
 from train.recipe import Recipe, describe_training, read_recipe, recipe_of
@@ -180,8 +180,8 @@ def test_cards_name_teachers_and_weights_and_no_training_twice(tmp_path: Path) -
     recipe = Recipe(str(tmp_path), weights=weights, teachers=(teacher, teacher))
     recipe = completed(recipe, {"train": own_faces()}, {}, workers=1)
     assert recipe.start == (RECIPE.training(),), "a chain of runs on the same data"
-    assert recipe.taught_by == ("FER-2013 (pictures for research use)",)
-    assert recipe.description().endswith("; taught by models of FER-2013 (pictures for research use)")
+    assert recipe.taught_by == (RECIPE.training(),)
+    assert recipe.description().endswith(f"; taught by models of {RECIPE.training()}")
     from_file = completed(Recipe(str(tmp_path), weights="faces.h5"), {"train": own_faces()}, {}, workers=1)
     assert from_file.start == ("faces.h5 (licence not stated)",)
     assert "faces.h5 (licence not stated)" in from_file.licence()
@@ -193,9 +193,10 @@ def test_a_start_that_knows_held_out_faces_is_named(tmp_path: Path, capsys: pyte
     own = {"data_set": recipe.data_set, "soft_labels": "", "validation": "held-out"}
     for changes, known in (
         ({"faces_sha256": recipe.faces_sha256}, False),
-        ({"faces_sha256": own_faces(693).fingerprint()}, True),
+        ({"faces_sha256": fingerprint(own_faces(693))}, True),
         ({"faces_sha256": recipe.faces_sha256, "validation": "folds"}, True),
         ({"data_set": "others"}, False),
+        ({"faces_sha256": recipe.faces_sha256, "start": ["mine (licence not stated)"]}, True),
     ):
         write(tmp_path / "m.recipe.json", **{**own, **changes})
         completed(replace(recipe, weights=str(tmp_path / "m.keras")), {"train": faces}, {}, workers=1)

@@ -7,6 +7,7 @@ encodings and common names of columns are recognized. Without Usage, the name of
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ LABEL_COLUMNS = ("emotion", "emotions", "label", "labels", "class", "expression"
 PIXEL_COLUMNS = ("pixels", "pixel", "image", "images", "data")
 USAGE_COLUMNS = ("usage", "split", "set", "subset", "partition")
 KNOWN_TABLES = ("fer2013.csv", "icml_face_data.csv")  # of FER-2013's challenge; of several, the first holds all faces
+FER2013_NAME = re.compile(r"fer[-_ ]?2013|icml_face", re.IGNORECASE)  # begins the names of its tables, copies as well
 SEPARATORS = ",;\t|"
 HEAD = 1 << 16  # characters of the first line that are looked at
 SHOWN = 6  # names of columns in a message
@@ -103,7 +105,7 @@ def _parse(fields: list[str], columns: Columns, names: dict[int, str], file: Pat
 
 def _prefix(file: Path, split: str) -> str:
     """Return what the names of a table's faces begin with: of FER-2013 its split, by which FER+ knows them as well."""
-    if file.name.lower() not in KNOWN_TABLES:
+    if not FER2013_NAME.match(file.name):
         return file.stem
     return next((usage for usage, own in USAGE.items() if own == split), split)
 
