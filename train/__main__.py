@@ -24,7 +24,7 @@ from edge.files import write_json
 from train import tables
 from train.cluster import read_cluster
 from train.data import FOLD_COUNT, FOLDS, FaceSet, stratified_folds
-from train.extras import require, require_keras
+from train.extras import require, require_keras, require_reports
 from train.options import Options, parse_args
 from train.plan import check_files, completed, divided, load_faces, planned_runs
 from train.recipe import Recipe, recipe_file
@@ -52,8 +52,7 @@ def train(options: Options) -> int:
         runs = {folder: completed(recipe, faces, options.given, cluster.size) for folder, recipe in runs.items()}
         recipe = next(iter(runs.values()))
     training, validation = divided(faces, recipe)
-    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
-        require(module, package, "train")  # now, not after hours of training
+    require_reports()  # now, not after hours of training
     if recipe.tensorboard:
         for package in ("tensorboard", "tensorflow"):  # Keras writes for it through TensorFlow
             require(package, package, "train")

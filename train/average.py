@@ -92,10 +92,11 @@ def average(
     measured = []
     with progress() as stage:
         advance = stage("predict", len(rows) * len(held_out.faces))
-        for number, row in enumerate(rows):
-            mean.set_weights(weighted_mean(weights, row))
-            network = networks[number] if number < len(models) else mean  # a model alone has its own input size
+        for network in networks:  # a model alone has its own input size
             measured.append(predict_keras(network, held_out.faces.images, advance))
+        for row in rows[len(networks) :]:
+            mean.set_weights(weighted_mean(weights, row))
+            measured.append(predict_keras(mean, held_out.faces.images, advance))
     for number, (path, network) in enumerate(zip(models, networks, strict=True), start=1):
         print(f"{number}: {path}, {network.input_shape[1]} pixels")
     print(f"means: {size} pixels")

@@ -21,7 +21,7 @@ from edge.values import Probabilities
 from train import plots, results, tables
 from train.data import DATA, HELD_OUT, SPLITS, FaceSet, load, split_of, train_val_split
 from train.evaluation import evaluate_predictions, summarize_votes
-from train.extras import require
+from train.extras import require_reports
 from train.figures import figure_files
 from train.held_out import print_caveat
 from train.options import add_classes
@@ -85,8 +85,7 @@ def evaluate(
     """
     if is_run(out):
         raise OutputError(f"{out} is a training run with metrics of its own; choose another --out")
-    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
-        require(module, package, "train")
+    require_reports()
     figures = [file for name in PLOTS for file in figure_files(out / name)]
     for file in [out / "metrics.json", *figures, *tables.table_files(out, results.TABLES)]:
         check_writable(file)

@@ -15,6 +15,12 @@ def require(module: str, package: str, extra: str) -> None:
         raise MissingExtra(package, extra)
 
 
+def require_reports() -> None:
+    """Raise MissingExtra unless metrics can be computed and plots drawn."""
+    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
+        require(module, package, "train")
+
+
 def require_keras() -> None:
     """Import Keras and start its backend without their log messages; MissingExtra if one is not installed."""
     require("keras", "keras", "train")

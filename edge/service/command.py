@@ -147,7 +147,7 @@ def _check_root(arguments: Sequence[str]) -> None:
         )
     if os.geteuid() != 0:
         start = shlex.join(["sudo", sys.executable, str(PROGRAM), "service"])
-        command = shlex.join(["sudo", sys.executable, str(PROGRAM), "service", *arguments])
+        command = f"{start} {shlex.join(arguments)}"
         if redacted(command) != command:  # as every message is: what is shown would not run
             command = f"{start}, with the same arguments"
         raise UsageError(f"expected root, which alone may change services; run: {command}")

@@ -96,7 +96,7 @@ class MotionJpeg:
         Raises SourceError if no sound picture comes in time, or one is too large; OSError if the connection breaks.
         """
         self._deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
-        problem = self._no_picture()
+        problem = SourceError(f"{self._host} sent no whole picture for {PICTURE_TIMEOUT_S:.0f} s; check the camera")
         try:
             while (data := self._read_newest()) is not None:
                 try:
@@ -110,9 +110,6 @@ class MotionJpeg:
     def release(self) -> None:
         """Close the connection."""
         self._response.close()
-
-    def _no_picture(self) -> SourceError:
-        return SourceError(f"{self._host} sent no whole picture for {PICTURE_TIMEOUT_S:.0f} s; check the camera")
 
     def _read_newest(self) -> bytes | None:
         """Return the newest part that has come whole: a machine too slow to decode them all must not fall behind."""
@@ -196,32 +193,20 @@ class Snapshot(MotionJpeg):
         super().__init__(response, "", _host(url))
         self._url = url
 
-    def read(self) -> Image | None:
-        """Return the camera's next picture; see MotionJpeg.read. Raises SourceError if it does not answer."""
-        self._deadline_s = time.monotonic() + PICTURE_TIMEOUT_S
-        problem = self._no_picture()
-        try:
-            while True:
-                if self._response.isclosed() and not self._ask_again():
-                    return None
-                if data := self._read_part():
-                    try:
-                        return decode_picture(data, f"a picture of {self._host}")
-                    except SourceError as error:  # as of one that the camera is just writing
-                        problem = error
-                if time.monotonic() >= self._deadline_s:
-                    raise TimeoutError
-        except TimeoutError:
-            raise problem from None
-
-    def _ask_again(self) -> bool:
+    def _read_newest(self) -> bytes | None:
+        """Return the picture of this answer or, once it has been taken, of the next one. Raises SourceError."""
         from edge.sources.address import request
 
-        time.sleep(SNAPSHOT_INTERVAL_S)
-        response = request(self._url)
-        if response is not None:
-            self._response = response
-        return response is not None
+        while time.monotonic() < self._deadline_s:
+            if self._response.isclosed():
+                time.sleep(SNAPSHOT_INTERVAL_S)
+                response = request(self._url)
+                if response is None:
+                    return None
+                self._response = response
+            if data := self._read_part():
+                return data
+        raise TimeoutError
 
     def _read_part(self) -> bytes | None:
         while self._receive(MAX_PICTURE):
